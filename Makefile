@@ -1,0 +1,120 @@
+# llmux: what to build and how to check it. Local settings: config.mak.
+# docs/HACKING.md says what each target is for.
+.POSIX:
+.SUFFIXES:
+.SUFFIXES: .c .o
+
+CC = cc
+AR = ar
+CFLAGS = -O2 -g
+LDFLAGS =
+PREFIX = /usr/local
+# Where bearssl.h and libbearssl are, if not where the compiler looks.
+BEARSSL_INC =
+BEARSSL_LIB = -lbearssl
+# Options that cost or save bytes (x86-64, -Os, static):
+#   -DNO_TLS_SERVER       no HTTPS listeners (see `make size`)
+#   -DTLS_OUT_SIZE=4181   smaller TLS output buffers, slower uploads
+OPTIONS =
+EXTRA =
+-include config.mak
+
+WARN = -std=c11 -Wall -Wextra -Wpedantic -Wshadow -Wvla -Wstrict-prototypes \
+	-Wmissing-prototypes -Wformat=2 -Wwrite-strings -Wundef \
+	-Wframe-larger-than=2048
+CPPFLAGS = -D_POSIX_C_SOURCE=200809L $(BEARSSL_INC) $(OPTIONS)
+LIBS = $(BEARSSL_LIB) -lpthread
+
+OBJS = base.o text.o json.o json_doc.o tls.o tls_trust.o net.o net_addr.o \
+	net_open.o http.o sse.o pool.o conf.o conf_keys.o conf_env.o \
+	conf_print.o sandbox.o clients.o route.o gate.o reply.o forward.o \
+	pass.o relay.o serve.o admin/keys.o admin/usage.o dialects/dialect.o \
+	dialects/chat.o dialects/responses.o dialects/anthropic.o \
+	dialects/echo.o dialects/models.o
+UNITS = base json tls net pool http sse conf dialects route clients
+FUZZ = json head chunk sse conf pem
+
+all: llmux
+
+.c.o:
+	@echo "  CC  $<"
+	@$(CC) $(WARN) $(CPPFLAGS) $(CFLAGS) $(EXTRA) -MMD -MP -c -o $@ $<
+
+llmux: llmux.o $(OBJS)
+	@echo "  LD  $@"
+	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ llmux.o $(OBJS) $(LIBS)
+
+libllmux.a: $(OBJS)
+	@rm -f $@
+	@$(AR) rcs $@ $(OBJS)
+
+-include *.d admin/*.d dialects/*.d
+
+# The echo model, started, asked once as a stream, and stopped.
+run: llmux
+	@sh tests/demo.sh ./llmux
+
+# ---- tests: each kind in a copy of the tree with its own flags ----
+
+TESTED = $(CFLAGS) -DLLMUX_TEST -DBUF_STEP=1
+check:
+	@sh tests/variant.sh check '$(CC)' '-O1 -g -DLLMUX_TEST -DBUF_STEP=1'
+check-san:
+	@sh tests/variant.sh san '$(CC)' '-O1 -g -DLLMUX_TEST -DBUF_STEP=1 \
+	-DSTACK_SIZE=262144 -fsanitize=address,undefined \
+	-fno-sanitize-recover=all -fno-omit-frame-pointer'
+check-tsan:
+	@sh tests/variant.sh tsan '$(CC)' '-O1 -g -DLLMUX_TEST \
+	-DSTACK_SIZE=262144 -fsanitize=thread'
+check-alloc:
+	@sh tests/variant.sh alloc '$(CC)' '-O1 -g -DLLMUX_TEST -DTORTURE \
+	-DSTACK_SIZE=262144 -fsanitize=address,undefined \
+	-fno-sanitize-recover=all'
+check-clients: llmux
+	@sh tests/clients/run.sh ./llmux
+# In a copy: `make check-here` runs what the variant is for.
+check-here: llmux libllmux.a
+	@sh tests/run.sh '$(CC) $(WARN) -Wno-frame-larger-than $(CPPFLAGS) \
+	$(CFLAGS) $(LDFLAGS)' '$(LIBS)' '$(UNITS)' '$(FUZZ)'
+
+# make fuzz T=json [SECONDS=600]: libFuzzer with ASan and UBSan (clang).
+T = json
+SECONDS = 60
+fuzz:
+	@sh tests/fuzz/run.sh $(T) $(SECONDS)
+
+lint: llmux
+	@sh tests/lint.sh
+size: static
+	@sh tests/size.sh build/static/llmux
+bench: static
+	@python3 tests/bench/bench.py --llmux build/static/llmux
+# Deepest use of the 64 kB stacks, painted and measured.
+stack:
+	@sh tests/variant.sh stack '$(CC)' '-Os -g -DLLMUX_TEST -DPAINT_STACK'
+cover:
+	@sh tests/variant.sh cover '$(CC)' '-O0 -g -DLLMUX_TEST --coverage'
+
+# ---- what leaves the house ----
+
+# Fully static with musl and BearSSL from the distribution's source package.
+static:
+	@sh packaging/static.sh build/static
+	@sh tests/variant.sh static musl-gcc '$(STATIC_CFLAGS)' \
+	'$(STATIC_LDFLAGS)'
+STATIC_CFLAGS = -Os -ffunction-sections -fdata-sections \
+	-fno-asynchronous-unwind-tables -fno-stack-protector
+STATIC_LDFLAGS = -static -Wl,--gc-sections -Wl,-z,noseparate-code -s
+
+install: llmux
+	mkdir -p $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man8
+	cp llmux $(DESTDIR)$(PREFIX)/bin/llmux
+	cp llmux.8 $(DESTDIR)$(PREFIX)/share/man/man8/llmux.8
+dist:
+	mkdir -p dist
+	git archive --prefix=llmux/ HEAD | gzip -9n > dist/llmux.tar.gz
+clean:
+	rm -rf build dist llmux llmux.o libllmux.a $(OBJS) *.d admin/*.d \
+	dialects/*.d
+.PHONY: all run check check-san check-tsan check-alloc check-clients \
+	check-here fuzz lint size bench stack cover static install dist clean

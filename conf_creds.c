@@ -1,0 +1,423 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * conf_creds: the keys that a configuration works with (local ones, those of
+ * providers from files and variables), models.json of the Python LLMux, and
+ * the proxies of the environment.
+ *
+ * Read: LLMUX_API_KEY, ANTHROPIC_API_KEY, OPENAI_API_KEY, each also as
+ * NAME_FILE; ALL_PROXY, HTTPS_PROXY, NO_PROXY, also in lower case.
+ * Not read: OAuth tokens, HTTP_PROXY. A key never goes into a message, and
+ * what is copied on the way is wiped.
+ */
+#include "conf_priv.h"
+
+#include <errno.h>
+
+#include "json.h"
+
+#define KEY_FILE_MAX 65536
+
+/* ---- credentials ---- */
+
+/* The first line of a file that is neither empty nor a comment; the rest of
+ * text in *rest. */
+static struct str
+secret_line(struct str *rest)
+{
+	struct str line;
+
+	while (str_cut(rest, '\n', &line)) {
+		if (line.n > 0 && line.p[line.n - 1] == '\r')
+			line.n--;
+		line = str_trim(line);
+		if (line.n > 0 && line.p[0] != '#')
+			return line;
+	}
+	return (struct str){ NULL, 0 };
+}
+
+static int
+secret_file(struct conf *c, struct str path, struct buf *text, struct err *e)
+{
+	struct str full;
+
+	if (conf_copy(c, path, &full, e) < 0 || conf_expand(c, &full, e) < 0 ||
+	    conf_list_add(c, &c->files, full, e) < 0)
+		return -1;
+	return file_read(full.p, text, e);
+}
+
+/* NAME, else what is in the file that NAME_FILE names, into text. */
+static int
+secret_var(struct conf *c, const char *name, struct buf *text, struct err *e)
+{
+	struct str v = conf_getenv(c, name);
+	char file[64];
+
+	if (v.n > 0) {
+		buf_adds(text, v);
+		return text->bad ? err_set(e, ERR_MEM, "no memory") : 0;
+	}
+	fmt_to(file, sizeof(file), "%s_FILE", name);
+	v = conf_getenv(c, file);
+	if (v.n > 0 && secret_file(c, v, text, e) < 0) {
+		err_prefix(e, "%s", file);
+		return -1;
+	}
+	return 0;
+}
+
+/* LLMUX_API_KEY: a failure ends the start, since without the key the door
+ * might be open. */
+static int
+local_key(struct conf *c, struct err *e)
+{
+	struct buf text;
+	struct str rest, v;
+	int rc;
+
+	buf_init(&text, KEY_FILE_MAX);
+	rc = secret_var(c, "LLMUX_API_KEY", &text, e);
+	rest = buf_str(&text);
+	for (v = secret_line(&rest); rc == 0 && v.n > 0;
+	    v = secret_line(&rest)) {
+		rc = conf_check_local_key(v, e);
+		if (rc < 0)
+			conf_bad_named("LLMUX_API_KEY", true, v, e);
+		else
+			rc = conf_list_add(c, &c->api_keys, v, e);
+	}
+	buf_wipe(&text);
+	return rc;
+}
+
+/* Clients' shells export the names of providers' keys with our own keys. */
+static bool
+ours(const struct conf *c, struct str v)
+{
+	size_t i;
+
+	for (i = 0; i < c->api_keys.n; i++)
+		if (mem_same(c->api_keys.v[i], v))
+			return true;
+	return str_starts(v, STR("llmux-")) || str_ieq(v, STR("dummy"));
+}
+
+/* v as the key of p, from source (a constant). */
+static int
+take_key(struct conf *c, struct provider *p, struct str v, const char *source,
+    struct err *e)
+{
+	if (conf_check_secret(v, e) < 0 ||
+	    conf_copy(c, v, &p->api_key, e) < 0)
+		return -1;
+	p->key_source = source;
+	return 0;
+}
+
+/* api_key_file and api_key_env of p. */
+static int
+provider_key(struct conf *c, struct provider *p, struct err *e)
+{
+	struct buf text;
+	struct str v, rest;
+	int rc = 0;
+
+	buf_init(&text, KEY_FILE_MAX);
+	if (p->api_key_file.n > 0) {
+		rc = secret_file(c, p->api_key_file, &text, e);
+		rest = buf_str(&text);
+		if (rc == 0)
+			rc = take_key(c, p, secret_line(&rest),
+			    "api_key_file", e);
+	} else if (p->api_key_env.n > 0) {
+		v = conf_getenv(c, p->api_key_env.p);
+		if (v.n == 0)
+			rc = err_set(e, ERR_INPUT, "%.*s is not set",
+			    STR_ARG(p->api_key_env));
+		else if ((str_eq(p->api_key_env, STR("OPENAI_API_KEY")) ||
+		    str_eq(p->api_key_env, STR("ANTHROPIC_API_KEY"))) &&
+		    ours(c, v))
+			rc = err_set(e, ERR_INPUT, "%.*s is a key of this "
+			    "proxy, not of the provider",
+			    STR_ARG(p->api_key_env));
+		else
+			rc = take_key(c, p, v, "api_key_env", e);
+	}
+	buf_wipe(&text);
+	if (rc == 0 || e->kind == ERR_MEM)
+		return rc;
+	log_put(LOG_WARN, "conf: provider %.*s: %s: %s; it has no key now",
+	    STR_ARG(p->name), p->api_key_file.n > 0 ? "api_key_file" :
+	    "api_key_env", e->text);
+	return 0;
+}
+
+static bool
+keyless(const struct provider *p, enum provider_type type)
+{
+	return p->enabled && p->type == type && p->api_key.n == 0 &&
+	    p->api_key_file.n == 0 && p->api_key_env.n == 0;
+}
+
+static struct provider *
+openai_provider(struct conf *c, struct err *e)
+{
+	struct provider *p = conf_find_provider(c, STR("openai"));
+
+	if (p != NULL)
+		return p;
+	p = conf_add_provider(c, STR("openai"), e);
+	if (p == NULL)
+		return NULL;
+	p->base_url = STR("https://api.openai.com/v1");
+	return conf_resolve(c, p, e) < 0 ? NULL : p;
+}
+
+/* ANTHROPIC_API_KEY and OPENAI_API_KEY, where the file gives no key. */
+static int
+ambient_key(struct conf *c, const char *name, struct err *e)
+{
+	bool openai = str_starts(str_of(name), STR("OPENAI"));
+	struct provider *p = conf_find_provider(c, STR("claude"));
+	struct buf text;
+	struct str v, rest;
+	int rc;
+
+	buf_init(&text, KEY_FILE_MAX);
+	rc = secret_var(c, name, &text, e);
+	rest = buf_str(&text);
+	v = secret_line(&rest);
+	if (rc == 0 && v.n > 0 && ours(c, v)) {
+		log_put(LOG_INFO, "conf: %s is a key of this proxy, not of a "
+		    "provider; it is not used", name);
+	} else if (rc == 0 && v.n > 0) {
+		if (openai)
+			p = openai_provider(c, e);
+		if (p == NULL)
+			rc = -1;
+		else if (!p->tls && !conf_loopback(p->host))
+			log_put(LOG_INFO, "conf: %s does not go to provider "
+			    "%.*s over plain http; it is not used", name,
+			    STR_ARG(p->name));
+		else if (keyless(p, openai ? PROVIDER_OPENAI :
+		    PROVIDER_ANTHROPIC))
+			rc = take_key(c, p, v, name, e);
+	}
+	buf_wipe(&text);
+	if (rc == 0 || e->kind == ERR_MEM)
+		return rc;
+	log_put(LOG_WARN, "conf: %s: %s; it is not used", name, e->text);
+	return 0;
+}
+
+/* ---- files of the Python LLMux ---- */
+
+static int
+state_file(const struct conf *c, const char *name, struct buf *text,
+    struct err *e)
+{
+	char path[CONF_PATH_MAX];
+
+	fmt_to(path, sizeof(path), "%.*s/%s", STR_ARG(c->state_dir), name);
+	return file_read(path, text, e);
+}
+
+bool
+conf_stored_keys(const struct conf *c)
+{
+	struct json_walk w;
+	struct buf text;
+	bool found = false;
+	int rc;
+
+	buf_init(&text, CONF_FILE_MAX);
+	rc = c->api_keys_file.n > 0 ?
+	    file_read(c->api_keys_file.p, &text, NULL) :
+	    c->state_dir.n > 0 ?
+	    state_file(c, "api_keys.json", &text, NULL) : -1;
+	if (rc == 0 && json_check(buf_str(&text), NULL) == 0) {
+		json_walk(&w, json_get(json_root(buf_str(&text)),
+		    "api_keys"));
+		found = json_step(&w);
+	}
+	buf_wipe(&text);
+	return found;
+}
+
+/* The string member name of v, decoded into b (cleared first). */
+static struct str
+member(struct json_value v, const char *name, struct buf *b)
+{
+	struct json_value m = json_get(v, name);
+
+	buf_clear(b);
+	if (m.type == JSON_STRING)
+		json_decode(m.text, b);
+	return str_trim(buf_str(b));
+}
+
+/* The provider that already has this address and key, or a new one. */
+static struct provider *
+custom_provider(struct conf *c, struct str url, struct str key,
+    struct err *e)
+{
+	char name[16] = "custom";
+	struct provider *p;
+	unsigned n = 1;
+	size_t i;
+
+	for (i = 0; i < c->n_providers; i++) {
+		p = &c->providers[i];
+		if (str_eq(p->base_url, url) && str_eq(p->api_key, key) &&
+		    p->type == PROVIDER_OPENAI)
+			return p;
+	}
+	while (conf_provider(c, str_of(name)) != NULL)
+		fmt_to(name, sizeof(name), "custom%u", ++n);
+	p = conf_add_provider(c, str_of(name), e);
+	if (p == NULL)
+		return NULL;
+	if (conf_set(c, conf_key_find(CONF_PROVIDER, STR("base_url")), p, url,
+	    e) == 0 && (key.n == 0 ||
+	    take_key(c, p, key, "models.json", e) == 0) &&
+	    conf_resolve(c, p, e) == 0)
+		return p;
+	c->n_providers--;
+	return NULL;
+}
+
+/* One of custom_models: id, base_url, api_key. */
+static int
+custom_model(struct conf *c, struct json_value v, struct err *e)
+{
+	const struct conf_key *k = conf_key_find(CONF_PROVIDER, STR("model"));
+	const struct str tail = STR("/chat/completions");
+	struct buf id, base, key;
+	struct provider *p;
+	struct str url, name, secret;
+	int rc = -1;
+
+	buf_init(&id, 1024);
+	buf_init(&base, 1024);
+	buf_init(&key, 4096);
+	url = member(v, "base_url", &base);
+	while (url.n > 0 && url.p[url.n - 1] == '/')
+		url.n--;
+	if (str_ends(url, tail))
+		url.n -= tail.n;
+	name = member(v, "id", &id);
+	secret = member(v, "api_key", &key);
+	if (id.bad || base.bad || key.bad) {
+		err_set(e, ERR_INPUT, "a value is too long");
+	} else if (name.n == 0 || url.n == 0) {
+		err_set(e, ERR_INPUT, "expected id and base_url");
+	} else if (k->check(name, e) == 0) {
+		p = custom_provider(c, url, secret, e);
+		if (p != NULL)
+			rc = conf_set(c, k, p, name, e);
+	}
+	buf_free(&id);
+	buf_free(&base);
+	buf_wipe(&key);
+	return rc;
+}
+
+/* models.json in the state directory. What is wrong in it is said and passed
+ * over. */
+static int
+custom_models(struct conf *c, struct err *e)
+{
+	struct json_walk w;
+	struct buf text;
+	int rc = 0;
+
+	buf_init(&text, CONF_FILE_MAX);
+	if (state_file(c, "models.json", &text, e) < 0) {
+		if (e->kind != ERR_SYS || e->sys != ENOENT)
+			log_put(LOG_WARN, "conf: %s; it is not used",
+			    e->text);
+		goto out;
+	}
+	if (json_check(buf_str(&text), e) < 0) {
+		log_put(LOG_WARN, "conf: models.json: %s; it is not used",
+		    e->text);
+		goto out;
+	}
+	json_walk(&w, json_get(json_root(buf_str(&text)), "custom_models"));
+	while (rc == 0 && json_step(&w)) {
+		if (custom_model(c, w.value, e) == 0)
+			continue;
+		if (e->kind == ERR_MEM)
+			rc = -1;
+		else
+			log_put(LOG_WARN, "conf: models.json: "
+			    "custom_models[%zu]: %s; it is not used",
+			    w.index, e->text);
+	}
+out:
+	buf_wipe(&text);
+	return rc;
+}
+
+/* ---- proxies ---- */
+
+/* upper or lower: the name that is set, or NULL. */
+static const char *
+either(const struct conf *c, const char *upper, const char *lower)
+{
+	return conf_getenv(c, upper).n > 0 ? upper :
+	    conf_getenv(c, lower).n > 0 ? lower : NULL;
+}
+
+/* ALL_PROXY is `proxy`, NO_PROXY is `no_proxy`; HTTPS_PROXY goes to the https
+ * providers that have none of their own. A proxy that cannot be used is an
+ * error: going direct may be what the user wanted to avoid. HTTP_PROXY is not
+ * read: it may come from a header of a CGI request. */
+static int
+env_proxies(struct conf *c, struct err *e)
+{
+	const struct conf_key *own = conf_key_find(CONF_PROVIDER,
+	    STR("proxy"));
+	const char *name = either(c, "NO_PROXY", "no_proxy");
+	size_t i;
+
+	if (name != NULL && conf_set(c, conf_key_find(CONF_MAIN,
+	    STR("no_proxy")), c, conf_getenv(c, name), e) < 0)
+		goto fail;
+	name = either(c, "ALL_PROXY", "all_proxy");
+	if (name != NULL && conf_set(c, conf_key_find(CONF_MAIN,
+	    STR("proxy")), c, conf_getenv(c, name), e) < 0)
+		goto fail;
+	name = either(c, "HTTPS_PROXY", "https_proxy");
+	for (i = 0; name != NULL && i < c->n_providers; i++) {
+		struct provider *p = &c->providers[i];
+
+		if (!p->tls || p->proxy_text.n > 0 || conf_loopback(p->host) ||
+		    net_no_proxy(c->no_proxy, p->host, p->port))
+			continue;
+		if (conf_set(c, own, p, conf_getenv(c, name), e) < 0)
+			goto fail;
+	}
+	return 0;
+fail:
+	return conf_bad_named(name, true, STR(""), e);
+}
+
+int
+conf_credentials(struct conf *c, struct err *e)
+{
+	size_t i;
+
+	if (local_key(c, e) < 0)
+		return -1;
+	for (i = 0; i < c->n_providers; i++)
+		if (c->providers[i].enabled &&
+		    provider_key(c, &c->providers[i], e) < 0)
+			return -1;
+	if (ambient_key(c, "ANTHROPIC_API_KEY", e) < 0 ||
+	    ambient_key(c, "OPENAI_API_KEY", e) < 0 ||
+	    custom_models(c, e) < 0)
+		return -1;
+	return env_proxies(c, e);
+}

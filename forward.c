@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * forward: one attempt at one provider: connection, request, and the answer's
+ * head; pass.c brings the answer back. Client and provider speak the same
+ * dialect, so the body's bytes go through, but for the edits that routing
+ * needs.
+ *
+ * Repeats: once on a new connection when a reused idle one died before any
+ * byte of an answer. Nothing else: SDKs repeat by themselves. Redirects are
+ * never followed: credentials would go with them.
+ */
+#include "attempt.h"
+
+#include "pool.h"
+
+#define UP_HEAD_MAX 65536 /* an upstream's answer head (reliability 4) */
+#define EDITS 12          /* at most 2 for the model, 2 for each drop */
+
+/* ---- the request to the upstream ---- */
+
+static const char *
+upstream_path(enum endpoint ep)
+{
+	switch (ep) {
+	case EP_MESSAGES:
+		return "/v1/messages";
+	case EP_COUNT:
+		return "/v1/messages/count_tokens";
+	case EP_CHAT:
+		return "/chat/completions";
+	case EP_RESPONSES:
+		return "/responses";
+	case EP_COMPLETIONS:
+		return "/completions";
+	case EP_EMBEDDINGS:
+		return "/embeddings";
+	default:
+		return "/";
+	}
+}
+
+/* Fields of anthropic.md 2.1: what the client sent of these goes along. */
+static void
+put_anthropic_fields(struct buf *b, const struct request *r)
+{
+	static const char *const along[] = { "anthropic-beta",
+		"anthropic-workspace-id", "anthropic-user-profile-id" };
+	struct str version = http_get(&r->head, "anthropic-version");
+	size_t i;
+
+	buf_fmt(b, "anthropic-version: %.*s\r\n", STR_ARG(version.n > 0 ?
+	    version : STR("2023-06-01")));
+	for (i = 0; i < r->head.n; i++) {
+		const struct http_field *f = &r->head.f[i];
+		size_t k;
+
+		for (k = 0; k < sizeof(along) / sizeof(along[0]); k++)
+			if (str_ieq(f->name, str_of(along[k])))
+				buf_fmt(b, "%s: %.*s\r\n", along[k],
+				    STR_ARG(f->value));
+	}
+}
+
+static void
+put_request_head(struct attempt *a, struct buf *b, size_t length)
+{
+	const struct request *r = a->r;
+	const struct provider *p = a->p;
+	bool anthropic = p->type == PROVIDER_ANTHROPIC;
+	size_t i;
+
+	buf_clear(b);
+	buf_fmt(b, "POST %.*s%s HTTP/1.1\r\nhost: %.*s\r\n"
+	    "user-agent: llmux/" LLMUX_VERSION "\r\n"
+	    "content-type: application/json\r\naccept: %s\r\n"
+	    "accept-encoding: identity\r\ncontent-length: %zu\r\n",
+	    STR_ARG(p->path), upstream_path(r->ep), STR_ARG(p->host_field),
+	    r->stream && !anthropic ? "text/event-stream" :
+	    "application/json", length);
+	if (anthropic)
+		put_anthropic_fields(b, r);
+	if (p->api_key.n > 0)
+		buf_fmt(b, "%s%.*s\r\n", anthropic ? "x-api-key: " :
+		    "authorization: Bearer ", STR_ARG(p->api_key));
+	for (i = 0; i < p->headers.n; i++)
+		buf_fmt(b, "%.*s\r\n", STR_ARG(p->headers.v[i]));
+	buf_addz(b, "\r\n");
+}
+
+/* The edits that routing needs: the model's name; for count_tokens the members
+ * that Anthropic refuses there (anthropic.md 2). */
+static int
+edit_body(struct attempt *a, struct json_edits *l, struct str *quoted)
+{
+	struct request *r = a->r;
+	struct json_walk w;
+	struct buf b;
+	int rc = 0;
+
+	buf_init(&b, 4096);
+	buf_addz(&b, r->model_value.type == JSON_NONE ? "\"model\":\"" :
+	    "\"");
+	json_escape(&b, a->model);
+	buf_addc(&b, '"');
+	*quoted = b.bad ? STR("") : arena_dup(&r->arena, buf_str(&b));
+	buf_free(&b);
+	if (quoted->n == 0)
+		return -1;
+	if (r->model_value.type == JSON_NONE)
+		rc = json_edit_insert(l, r->body, r->root, false, *quoted);
+	else if (!json_is(r->model_value, a->model))
+		rc = json_edit_replace(l, r->body, r->model_value, *quoted);
+	if (rc < 0 || r->ep != EP_COUNT)
+		return rc;
+	for (json_walk(&w, r->root); rc == 0 && json_step(&w);)
+		if (json_is(w.key, STR("max_tokens")) ||
+		    json_is(w.key, STR("stream")) ||
+		    json_is(w.key, STR("metadata")))
+			rc = json_edit_drop(l, r->body, r->root, &w);
+	return rc;
+}
+
+static int
+send_request(struct attempt *a, struct err *e)
+{
+	struct request *r = a->r;
+	struct json_edit room[EDITS];
+	struct json_edits l = { room, 0, EDITS };
+	struct iovec iov[2 * EDITS + 2];
+	struct str text;
+	struct buf head;
+	size_t n = 0, i;
+	int rc;
+
+	if (edit_body(a, &l, &text) < 0)
+		return err_set(e, ERR_MEM, "no room for the edits");
+	buf_init(&head, UP_HEAD_MAX);
+	put_request_head(a, &head, json_edits_len(&l, r->body));
+	if (head.bad) {
+		buf_wipe(&head);
+		return err_set(e, ERR_MEM, "no room for the request head");
+	}
+	iov[n++] = (struct iovec){ head.p, head.len };
+	for (i = 0; i <= 2 * l.n; i++) {
+		struct str s = json_edits_piece(&l, r->body, i);
+
+		if (s.n > 0)
+			iov[n++] = (struct iovec){ (void *)(uintptr_t)s.p,
+				s.n };
+	}
+	a->early = false;
+	rc = net_send(a->up, iov, n, r->conf->send_ms, &a->early, e);
+	buf_wipe(&head);
+	return rc;
+}
+
+static int
+open_connection(struct attempt *a, bool fresh, struct err *e)
+{
+	const struct provider *p = a->p;
+	const struct conf *c = a->r->conf;
+	struct net_target t = { .host = p->host, .port = p->port,
+		.trust = p->tls ? c->trust : NULL, .proxy = &p->proxy };
+
+	a->up = fresh ? NULL : pool_get(p->pool_key);
+	if (a->up == NULL)
+		a->up = net_open(&t, a->r->client, due_in(c->connect_ms), e);
+	if (a->up == NULL)
+		return -1;
+	a->up->watch = a->r->client;
+	return 0;
+}
+
+/* ---- the answer's head ---- */
+
+/*
+ * Wait for the head. A stream's client hears a ping meanwhile, from
+ * ping_interval on. 0, or -1 with e.
+ */
+static int
+read_head(struct attempt *a, struct err *e)
+{
+	struct request *r = a->r;
+
+	for (;;) {
+		int64_t due = attempt_due(a, a->head_due);
+
+		if (http_read_answer(a->up, &r->up_copy, &r->up_head, false,
+		    due, e) == 0)
+			return 0;
+		if (e->kind != ERR_TIME || due == a->head_due)
+			return -1;
+		if (attempt_ping(a) < 0)
+			return err_set(e, ERR_GONE, "the client left");
+	}
+}
+
+/* Send the request and read the head, on a pooled connection if there is one.
+ * One that died while it was idle is replaced once, if no byte came. */
+static int
+exchange(struct attempt *a, struct err *e)
+{
+	bool fresh = false;
+
+	for (;;) {
+		uint64_t before;
+		bool again;
+
+		if (open_connection(a, fresh, e) < 0)
+			return -1;
+		before = a->up->received;
+		if (send_request(a, e) == 0 && read_head(a, e) == 0)
+			return 0;
+		again = !fresh && a->up->reused && a->up->received == before &&
+		    (e->kind == ERR_PEER || e->kind == ERR_SYS);
+		net_close(a->up);
+		a->up = NULL;
+		if (!again)
+			return -1;
+		fresh = true;
+	}
+}
+
+/* Which dialect does this provider speak on the endpoint? False: not this
+ * client's, and that needs a translation. */
+static bool
+same_dialect(const struct request *r, const struct provider *p)
+{
+	if (p->type == PROVIDER_ANTHROPIC)
+		return r->ep == EP_MESSAGES || r->ep == EP_COUNT;
+	return r->ep == EP_CHAT || r->ep == EP_RESPONSES ||
+	    r->ep == EP_COMPLETIONS || r->ep == EP_EMBEDDINGS;
+}
+
+enum outcome
+forward(struct request *r, const struct candidate *c, bool last)
+{
+	struct attempt a = { .r = r, .p = c->provider, .model = c->model,
+		.last = last };
+	struct err e = { .kind = ERR_NONE };
+	enum outcome done;
+
+	r->provider = c->provider;
+	r->upstream_model = c->model;
+	if (!same_dialect(r, c->provider))
+		return attempt_fail(&a, 400, WHY_NO_ROUTE,
+		    "unsupported_endpoint", "model \"%.*s\" is served by "
+		    "provider \"%.*s\", which does not speak this endpoint's "
+		    "dialect; llmux does not translate between dialects yet",
+		    STR_ARG(c->model), STR_ARG(c->provider->name));
+	a.head_due = due_in(r->conf->response_ms);
+	a.ping_due = due_in(r->conf->ping_ms);
+	if (exchange(&a, &e) < 0) {
+		done = attempt_fail_err(&a, &e);
+	} else {
+		r->first_ms = now_ms() - r->start_ms;
+		done = pass_answer(&a);
+	}
+	if (a.up != NULL)
+		net_close(a.up);
+	return done;
+}

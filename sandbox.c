@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sandbox: no_new_privs, no core files, Landlock. The only file with
+ * _GNU_SOURCE; it types the few constants of the kernel itself, since old
+ * headers lack them.
+ *
+ * Speaks: prctl(2), setrlimit(2), landlock(7) with the access rights of ABI 1
+ * to 3. Rules are put on directories, never on files: a rule on a file dies
+ * when the file is replaced by rename. Not handled: the network, ioctl,
+ * signals. There is no list of system calls (seccomp): the resolver of the
+ * C library decides what it calls, and a wrong list kills.
+ *
+ * Missing support is normal: kernels before 5.13, qemu-user, a service manager
+ * that filters the calls. Limits: 64 directories.
+ */
+#define _GNU_SOURCE
+#include "sandbox.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define DIRS_MAX 64
+#define PATH_BYTES 1024
+
+/* ---- what the kernel calls it ---- */
+
+/* The numbers are the same on all architectures but for a base. */
+#if defined(__mips__) && defined(_MIPS_SIM) && defined(_ABIO32)
+#if _MIPS_SIM == _ABIO32
+#define CALL_BASE 4000
+#elif _MIPS_SIM == _ABIN32
+#define CALL_BASE 6000
+#else
+#define CALL_BASE 5000
+#endif
+#elif defined(__alpha__)
+#define CALL_BASE 110
+#elif defined(__x86_64__) && defined(__ILP32__)
+#define CALL_BASE 0x40000000
+#else
+#define CALL_BASE 0
+#endif
+
+#define CALL_CREATE (CALL_BASE + 444)
+#define CALL_ADD_RULE (CALL_BASE + 445)
+#define CALL_RESTRICT (CALL_BASE + 446)
+
+#define CREATE_VERSION 1u /* flag: give the ABI instead of a ruleset */
+#define RULE_PATH 1       /* a directory and all below it */
+
+enum {
+	FS_WRITE_FILE = 1 << 1,
+	FS_READ_FILE = 1 << 2,
+	FS_READ_DIR = 1 << 3,
+	FS_REMOVE_FILE = 1 << 5,
+	FS_MAKE_DIR = 1 << 7,
+	FS_MAKE_REG = 1 << 8,
+	FS_MAKE_SOCK = 1 << 9,
+	FS_ABI_1 = (1 << 13) - 1, /* all that ABI 1 knows */
+	FS_REFER = 1 << 13,       /* ABI 2 */
+	FS_TRUNCATE = 1 << 14     /* ABI 3 */
+};
+
+#define MAY_READ (FS_READ_FILE | FS_READ_DIR)
+/* As file_replace, lock files and unix sockets need it. */
+#define MAY_WRITE (MAY_READ | FS_WRITE_FILE | FS_REMOVE_FILE | FS_MAKE_DIR | \
+	FS_MAKE_REG | FS_MAKE_SOCK | FS_TRUNCATE)
+
+struct ruleset {
+	uint64_t handled_fs;
+};
+
+/* The kernel's struct is packed; it reads the first 12 bytes, which lie the
+ * same here. */
+struct path_rule {
+	uint64_t allowed;
+	int32_t dir;
+};
+
+/* ---- the directories ---- */
+
+struct dir {
+	char *path; /* resolved; lives as long as the process */
+	bool write;
+};
+
+/* Filled by sandbox_enter before the first thread, constant afterwards. */
+static struct {
+	struct dir dir[DIRS_MAX];
+	size_t n;
+	bool landlock, full;
+} box;
+
+/* A file's directory in path (cut in place); "." for a bare name. */
+static void
+cut_name(char *path)
+{
+	char *slash = strrchr(path, '/');
+
+	if (slash == NULL)
+		memcpy(path, ".", 2);
+	else if (slash == path)
+		path[1] = '\0';
+	else
+		*slash = '\0';
+}
+
+static void
+add_dir(const char *path, bool write)
+{
+	char *real = realpath(path, NULL);
+	size_t i;
+
+	if (real == NULL)
+		return;
+	for (i = 0; i < box.n; i++)
+		if (strcmp(box.dir[i].path, real) == 0) {
+			box.dir[i].write = box.dir[i].write || write;
+			free(real);
+			return;
+		}
+	if (box.n == DIRS_MAX) {
+		box.full = true;
+		free(real);
+		return;
+	}
+	box.dir[box.n++] = (struct dir){ real, write };
+}
+
+/* The directory that holds the file at path, and the one that it really lies
+ * in when path is a symbolic link. */
+static void
+add_file(const char *path)
+{
+	char dir[PATH_BYTES], *real = realpath(path, NULL);
+
+	fmt_to(dir, sizeof(dir), "%s", path);
+	cut_name(dir);
+	add_dir(dir, false);
+	if (real != NULL) {
+		cut_name(real);
+		add_dir(real, false);
+		free(real);
+	}
+}
+
+static void
+add_path(void *arg, struct str path, bool write)
+{
+	struct buf *said = arg;
+	char z[PATH_BYTES];
+	struct stat st;
+	bool dir;
+
+	fmt_to(z, sizeof(z), "%.*s", STR_ARG(path));
+	dir = stat(z, &st) == 0 && S_ISDIR(st.st_mode);
+	if (dir)
+		add_dir(z, write);
+	else if (!write)
+		add_file(z);
+	else
+		buf_fmt(said, "%s%s is missing and cannot be made later",
+		    said->len > 0 ? "; " : "", z);
+}
+
+static void
+collect(const struct conf *c, struct buf *said)
+{
+#ifdef __GLIBC__
+	/* Its resolver loads libraries when it is first called. */
+	static const char *const libs[] = { "/lib", "/lib64", "/usr/lib",
+		"/usr/lib64", "/usr/local/lib" };
+	size_t i;
+
+	for (i = 0; i < sizeof(libs) / sizeof(libs[0]); i++)
+		add_dir(libs[i], false);
+#endif
+	add_dir("/etc", false);
+	add_file("/etc/resolv.conf");
+	add_dir("/run/llmux", true);
+	conf_each_path(c, add_path, said);
+}
+
+/* ---- Landlock ---- */
+
+static int
+add_rules(int set, uint64_t handled)
+{
+	struct path_rule rule;
+	size_t i;
+	int rc;
+
+	for (i = 0; i < box.n; i++) {
+		rule.allowed = handled &
+		    (uint64_t)(box.dir[i].write ? MAY_WRITE : MAY_READ);
+		rule.dir = open(box.dir[i].path, O_PATH | O_CLOEXEC |
+		    O_DIRECTORY);
+		if (rule.dir < 0)
+			continue; /* gone since: then nothing to allow */
+		rc = (int)syscall(CALL_ADD_RULE, set, RULE_PATH, &rule, 0u);
+		close(rule.dir);
+		if (rc < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* 0, or -1 with errno. */
+static int
+landlock(const struct conf *c, struct buf *said)
+{
+	struct ruleset r = { .handled_fs = FS_ABI_1 };
+	long abi = syscall(CALL_CREATE, NULL, (size_t)0, CREATE_VERSION);
+	int set, rc, sys;
+
+	if (abi < 1)
+		return -1;
+	if (abi >= 2)
+		r.handled_fs |= FS_REFER;
+	if (abi >= 3)
+		r.handled_fs |= FS_TRUNCATE;
+	set = (int)syscall(CALL_CREATE, &r, sizeof(r), 0u);
+	if (set < 0)
+		return -1;
+	collect(c, said);
+	rc = add_rules(set, r.handled_fs);
+	if (rc == 0)
+		rc = (int)syscall(CALL_RESTRICT, set, 0u);
+	sys = errno;
+	close(set);
+	errno = sys;
+	return rc;
+}
+
+static void
+say(struct buf *said, const char *what, int sys)
+{
+	buf_fmt(said, "%s%s: %s", said->len > 0 ? "; " : "", what,
+	    sys == ENOSYS ? "not in this kernel" :
+	    sys == EOPNOTSUPP ? "switched off in this kernel" :
+	    strerror(sys));
+}
+
+int
+sandbox_enter(const struct conf *c, struct buf *said)
+{
+	const struct rlimit none = { 0, 0 };
+
+	/* Core files and /proc/PID/mem would show keys and tokens. */
+	if (setrlimit(RLIMIT_CORE, &none) < 0)
+		say(said, "core files", errno);
+	if (prctl(PR_SET_DUMPABLE, 0L, 0L, 0L, 0L) < 0)
+		say(said, "dumpable", errno);
+	/* Landlock demands it; without it there is none. */
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1L, 0L, 0L, 0L) < 0) {
+		say(said, "no_new_privs", errno);
+		return 0;
+	}
+	if (landlock(c, said) < 0)
+		say(said, "Landlock", errno);
+	else
+		box.landlock = true;
+	if (box.full)
+		buf_fmt(said, "%smore than %d directories",
+		    said->len > 0 ? "; " : "", DIRS_MAX);
+	return said->bad ? -1 : 0;
+}
+
+bool
+sandbox_covers(struct str path, bool write)
+{
+	char z[PATH_BYTES], *real;
+	struct str s, d;
+	size_t i;
+
+	if (!box.landlock)
+		return true;
+	fmt_to(z, sizeof(z), "%.*s", STR_ARG(path));
+	real = realpath(z, NULL);
+	if (real == NULL) { /* not there yet: what counts is its directory */
+		cut_name(z);
+		real = realpath(z, NULL);
+	}
+	s = str_of(real == NULL ? z : real);
+	for (i = 0; i < box.n; i++) {
+		d = str_of(box.dir[i].path);
+		if ((box.dir[i].write || !write) && str_starts(s, d) &&
+		    (d.n == 1 || s.n == d.n || s.p[d.n] == '/'))
+			break;
+	}
+	free(real);
+	return i < box.n;
+}

@@ -1,0 +1,558 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * serve: listeners, the accept loop, one thread a connection, reload on
+ * SIGHUP, orderly stop on SIGTERM and SIGINT.
+ *
+ * The main thread only accepts, reaps what is idle, and acts on signals, which
+ * come through a pipe; all other threads have them blocked. It sleeps for good
+ * while nobody is connected and nothing is pooled. A second SIGTERM does not
+ * wait for the streams.
+ */
+#include "serve.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "clients.h"
+#include "pool.h"
+#include "relay.h"
+#include "route.h"
+#include "sandbox.h"
+
+/* 64 kB: getaddrinfo is the deepest user, 16.7 kB with glibc (docs/tls.md);
+ * sanitizers need more. */
+#ifndef STACK_SIZE
+#define STACK_SIZE (64 * 1024)
+#endif
+
+#define REAP_MS 5000  /* looks at idle things while somebody is connected */
+#define ABORT_MS 1500 /* for error records after stop_timeout */
+
+struct listener {
+	int fd;
+	struct net_addr asked; /* as configured; the key at a reload */
+	struct net_addr addr;  /* as bound */
+};
+
+struct server {
+	const struct conf_flags *flags;
+	struct listener l[CONF_LISTEN_MAX];
+	size_t n;
+	pthread_attr_t attr;
+	bool full_said; /* one line for each time that the house is full */
+};
+
+/* ---- signals ---- */
+
+static int signal_pipe[2] = { -1, -1 };
+
+static void
+on_signal(int number)
+{
+	int saved = errno;
+	char c = (char)number;
+
+	while (write(signal_pipe[1], &c, 1) < 0 && errno == EINTR)
+		continue;
+	errno = saved;
+}
+
+static int
+catch_signals(struct err *e)
+{
+	static const int caught[] = { SIGTERM, SIGINT, SIGHUP };
+	struct sigaction sa;
+	size_t i;
+
+	if (pipe(signal_pipe) < 0)
+		return err_sys(e, "pipe");
+	for (i = 0; i < 2; i++) {
+		fcntl(signal_pipe[i], F_SETFL, O_NONBLOCK);
+		fcntl(signal_pipe[i], F_SETFD, FD_CLOEXEC);
+	}
+	memset(&sa, 0, sizeof(sa));
+	sigemptyset(&sa.sa_mask);
+	sa.sa_handler = SIG_IGN;
+	sigaction(SIGPIPE, &sa, NULL);
+	sa.sa_handler = on_signal;
+	for (i = 0; i < sizeof(caught) / sizeof(caught[0]); i++)
+		if (sigaction(caught[i], &sa, NULL) < 0)
+			return err_sys(e, "sigaction");
+	return 0;
+}
+
+/* The next signal that came, or 0. */
+static int
+next_signal(void)
+{
+	char c;
+
+	return read(signal_pipe[0], &c, 1) == 1 ? c : 0;
+}
+
+/* ---- listeners ---- */
+
+static bool
+same_addr(const struct net_addr *a, const struct net_addr *b)
+{
+	return a->is_unix == b->is_unix && a->is_tls == b->is_tls &&
+	    a->port == b->port && a->mode == b->mode &&
+	    strcmp(a->host, b->host) == 0;
+}
+
+static struct listener *
+find_listener(struct listener *l, size_t n, const struct net_addr *asked)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (same_addr(&l[i].asked, asked))
+			return &l[i];
+	return NULL;
+}
+
+/*
+ * Bind what c wants and s does not have yet, then close what c wants no more:
+ * in this order, so that a failure changes nothing.
+ */
+static int
+listen_all(struct server *s, const struct conf *c, struct err *e)
+{
+	struct listener now[CONF_LISTEN_MAX];
+	size_t i, fresh = 0;
+
+	for (i = 0; i < c->n_listen; i++) {
+		struct listener *old = find_listener(s->l, s->n,
+		    &c->listen[i]);
+
+		if (old != NULL) {
+			now[i] = *old;
+			continue;
+		}
+		now[i].asked = now[i].addr = c->listen[i];
+		now[i].fd = net_listen(&now[i].addr, e);
+		if (now[i].fd < 0)
+			break;
+		fresh++;
+	}
+	if (i < c->n_listen) {
+		while (i-- > 0)
+			if (find_listener(s->l, s->n, &now[i].asked) == NULL)
+				net_unlisten(now[i].fd, &now[i].addr);
+		return -1;
+	}
+	for (i = 0; i < s->n; i++)
+		if (find_listener(now, c->n_listen, &s->l[i].asked) == NULL)
+			net_unlisten(s->l[i].fd, &s->l[i].addr);
+	memcpy(s->l, now, c->n_listen * sizeof(now[0]));
+	s->n = c->n_listen;
+	return 0;
+}
+
+static void
+unlisten_all(struct server *s)
+{
+	size_t i;
+
+	for (i = 0; i < s->n; i++)
+		net_unlisten(s->l[i].fd, &s->l[i].addr);
+	s->n = 0;
+}
+
+/* ---- connections ---- */
+
+struct start {
+	int fd, slot;
+	bool tls, local;
+};
+
+/* A connection's thread. The configuration of its first moment lends the
+ * certificate for as long as the connection lives. */
+static void *
+connection(void *arg)
+{
+	struct start s = *(struct start *)arg;
+	struct conf *c = conf_current();
+	struct net_conn *conn;
+	struct err e = { .kind = ERR_NONE };
+	sigset_t all;
+
+	mem_free(arg);
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, NULL);
+	conn = net_accepted(s.fd, s.tls ? c->identity : NULL, &e);
+	if (conn == NULL) {
+		/* net_accepted has closed it; the number may be in use again,
+		 * but the slot only ever shuts its read side down. */
+		clients_leave(s.slot);
+		log_put(LOG_WARN, "client: %s", e.text);
+	} else if (s.tls && net_handshake(conn, due_in(c->header_ms), &e) < 0) {
+		clients_leave(s.slot);
+		net_close(conn);
+		log_put(LOG_INFO, "client: TLS: %s", e.text);
+	} else {
+		relay_serve(conn, s.slot, s.local);
+	}
+	conf_unref(c);
+	return NULL;
+}
+
+static void
+start_thread(struct server *s, const struct start *given)
+{
+	struct start *start = mem_alloc(sizeof(*start));
+	pthread_t id;
+	int rc = ENOMEM;
+
+	if (start != NULL) {
+		*start = *given;
+		rc = pthread_create(&id, &s->attr, connection, start);
+	}
+	if (rc == 0)
+		return;
+	mem_free(start);
+	clients_leave(given->slot);
+	relay_refuse(given->fd);
+	log_put(LOG_WARN, "client: no thread: %s", strerror(rc));
+}
+
+static void
+pause_ms(long ms)
+{
+	struct timespec t = { 0, ms * 1000000 };
+
+	nanosleep(&t, NULL);
+}
+
+static void
+accept_one(struct server *s, const struct listener *l)
+{
+	struct start start = { .tls = l->addr.is_tls,
+		.local = net_addr_loopback(&l->addr) };
+
+	start.fd = accept(l->fd, NULL, NULL);
+	if (start.fd < 0) {
+		/* Out of descriptors: wait for one rather than spin. */
+		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM ||
+		    errno == ENOBUFS) {
+			log_put(LOG_WARN, "accept: %s", strerror(errno));
+			pause_ms(50);
+		}
+		return;
+	}
+	fcntl(start.fd, F_SETFD, FD_CLOEXEC);
+	start.slot = clients_enter(start.fd);
+	if (start.slot < 0) {
+		if (!s->full_said)
+			log_put(LOG_WARN, "max_clients is reached; new "
+			    "connections get 503");
+		s->full_said = true;
+		relay_refuse(start.fd);
+		return;
+	}
+	s->full_said = false;
+	start_thread(s, &start);
+}
+
+/* ---- configuration in force ---- */
+
+/* Numbers that live outside the struct. */
+static int
+apply(const struct conf *c, struct err *e)
+{
+	if (clients_setup((size_t)c->max_clients, e) < 0)
+		return -1;
+	mem_limit(conf_memory(c));
+	log_setup(c->log_level, conf_getenv(c, "JOURNAL_STREAM").n == 0);
+	return 0;
+}
+
+/* A question to the sandbox for conf_each_path. */
+struct uncovered {
+	struct str path;
+};
+
+static void
+note_uncovered(void *arg, struct str path, bool write)
+{
+	struct uncovered *u = arg;
+
+	if (u->path.n == 0 && !sandbox_covers(path, write))
+		u->path = path;
+}
+
+static int
+check_reload(const struct conf *c, const struct conf *old, struct err *e)
+{
+	struct uncovered u = { { NULL, 0 } };
+
+	if (!str_eq(c->state_dir, old->state_dir))
+		return err_set(e, ERR_INPUT, "state_dir cannot change while "
+		    "llmux runs; restart it");
+	conf_each_path(c, note_uncovered, &u);
+	if (u.path.n > 0)
+		return err_set(e, ERR_INPUT, "\"%.*s\" is outside of what the "
+		    "running llmux may reach; restart it", STR_ARG(u.path));
+	return 0;
+}
+
+static void
+drop_pools(const struct conf *c, const struct conf *old)
+{
+	size_t i;
+
+	for (i = 0; i < old->n_providers; i++)
+		if (!conf_has_pool_key(c, old->providers[i].pool_key))
+			pool_drop(old->providers[i].pool_key);
+}
+
+/* Build and validate all of it, bind, then swap; a failure keeps the old. */
+static void
+reload(struct server *s)
+{
+	struct conf *old = conf_current(), *c;
+	struct err e = { .kind = ERR_NONE };
+
+	c = conf_load(s->flags, &e);
+	if (c != NULL)
+		conf_inherit(c, old);
+	if (c == NULL || check_reload(c, old, &e) < 0 ||
+	    conf_open(c, &e) < 0 || listen_all(s, c, &e) < 0 ||
+	    apply(c, &e) < 0) {
+		log_put(LOG_ERROR, "reload: %s; the old configuration stays",
+		    e.text);
+		conf_unref(c);
+		conf_unref(old);
+		return;
+	}
+	drop_pools(c, old);
+	conf_publish(c);
+	conf_unref(old);
+	log_put(LOG_INFO, "reloaded");
+}
+
+/* ---- the loop ---- */
+
+static int
+wait_ms(void)
+{
+	int64_t now = now_ms(), due = pool_reap(now), ms;
+
+	if (clients_count() > 0 && due > now + REAP_MS)
+		due = now + REAP_MS;
+	if (due == DUE_NEVER)
+		return -1;
+	ms = due - now;
+	return ms < 0 ? 0 : ms > 60000 ? 60000 : (int)ms;
+}
+
+/* Accept until a signal says to stop; gives it. */
+static int
+accept_loop(struct server *s)
+{
+	struct pollfd p[CONF_LISTEN_MAX + 1];
+	size_t i;
+	int sig;
+
+	for (;;) {
+		for (i = 0; i < s->n; i++)
+			p[i] = (struct pollfd){ .fd = s->l[i].fd,
+				.events = POLLIN };
+		p[s->n] = (struct pollfd){ .fd = signal_pipe[0],
+			.events = POLLIN };
+		if (poll(p, s->n + 1, wait_ms()) < 0 && errno != EINTR)
+			pause_ms(50);
+		while ((sig = next_signal()) != 0) {
+			if (sig != SIGHUP)
+				return sig;
+			reload(s);
+			break; /* the listeners may be others now */
+		}
+		if (sig != 0)
+			continue;
+		for (i = 0; i < s->n; i++)
+			if ((p[i].revents & POLLIN) != 0)
+				accept_one(s, &s->l[i]);
+	}
+}
+
+/* Wait until nobody is connected, or due, or another stop signal. */
+static void
+wait_for_clients(int64_t due)
+{
+	struct pollfd p = { .fd = signal_pipe[0], .events = POLLIN };
+	int sig;
+
+	while (clients_count() > 0 && now_ms() < due) {
+		poll(&p, 1, 10);
+		sig = next_signal();
+		if (sig == SIGTERM || sig == SIGINT)
+			return;
+	}
+}
+
+static void
+stop(struct server *s)
+{
+	struct conf *c = conf_current();
+	size_t left;
+
+	unlisten_all(s);
+	clients_stop();
+	left = clients_count();
+	if (left > 0)
+		log_put(LOG_INFO, "stopping; %zu connections may end until "
+		    "stop_timeout (%lld s)", left,
+		    (long long)(c->stop_ms / 1000));
+	wait_for_clients(now_ms() + c->stop_ms);
+	clients_abort();
+	wait_for_clients(now_ms() + ABORT_MS);
+	pool_drop(0);
+	conf_unref(c);
+	log_put(LOG_INFO, "stopped");
+}
+
+/* ---- the first words ---- */
+
+static void
+put_provider(struct buf *b, const struct provider *p)
+{
+	buf_fmt(b, "  %-12.*s", STR_ARG(p->name));
+	if (!p->enabled)
+		buf_addz(b, "off (enabled = no)\n");
+	else if (!route_usable(p))
+		buf_fmt(b, "no credential%s\n",
+		    p->type == PROVIDER_ANTHROPIC ?
+		    ": set api_key in its section, or ANTHROPIC_API_KEY" :
+		    "");
+	else
+		buf_fmt(b, "%.*s, key: %s\n", STR_ARG(p->base_url),
+		    p->key_source == NULL ? "none" : p->key_source);
+}
+
+/* What a person at a terminal wants to know now. */
+static void
+greet(const struct server *s, const struct conf *c)
+{
+	struct buf b, url;
+	size_t i;
+
+	buf_init(&b, 16384);
+	buf_init(&url, 300);
+	if (s->n > 0)
+		net_addr_url(&s->l[0].addr, &url);
+	buf_fmt(&b, "\nOpenAI clients:    %.*s/v1\n"
+	    "Anthropic clients: %.*s\n\nProviders:\n",
+	    STR_ARG(buf_str(&url)), STR_ARG(buf_str(&url)));
+	for (i = 0; i < c->n_providers; i++)
+		put_provider(&b, &c->providers[i]);
+	buf_fmt(&b, "  %-12s%s\n\nTry it:\n  curl -N %.*s/v1/chat/completions "
+	    "-H 'content-type: application/json' \\\n    -d '{\"model\":"
+	    "\"echo\",\"stream\":true,\"messages\":[{\"role\":\"user\","
+	    "\"content\":\"hello\"}]}'\n\n", "echo", "built in, needs nothing",
+	    STR_ARG(buf_str(&url)));
+	(void)!write(1, buf_str(&b).p, b.len);
+	buf_free(&b);
+	buf_free(&url);
+}
+
+static void
+announce(const struct server *s, const struct conf *c)
+{
+	struct buf url;
+	size_t i;
+
+	buf_init(&url, 300);
+	for (i = 0; i < s->n; i++) {
+		buf_clear(&url);
+		net_addr_url(&s->l[i].addr, &url);
+		log_put(LOG_INFO, "listening on %.*s", STR_ARG(buf_str(&url)));
+	}
+	buf_free(&url);
+	for (i = 0; i < c->n_providers; i++) {
+		const struct provider *p = &c->providers[i];
+
+		log_put(LOG_INFO, "provider %.*s: %s", STR_ARG(p->name),
+		    !p->enabled ? "off" : !route_usable(p) ?
+		    "no credential" : p->key_source == NULL ? "no key" :
+		    p->key_source);
+	}
+	if (isatty(1))
+		greet(s, c);
+}
+
+static int
+setup(struct server *s, struct conf *c, struct err *e)
+{
+	struct buf said;
+	int rc;
+
+	if (conf_open(c, e) < 0 || conf_make_dirs(c, e) < 0 ||
+	    catch_signals(e) < 0 || apply(c, e) < 0 ||
+	    listen_all(s, c, e) < 0)
+		return -1;
+	buf_init(&said, 1000);
+	rc = sandbox_enter(c, &said);
+	if (said.len > 0)
+		log_put(LOG_INFO, "sandbox: %.*s", STR_ARG(buf_str(&said)));
+	buf_free(&said);
+	if (rc < 0)
+		return err_set(e, ERR_SYS, "sandbox: cannot be entered");
+	if (pthread_attr_init(&s->attr) != 0 ||
+	    pthread_attr_setstacksize(&s->attr, STACK_SIZE) != 0 ||
+	    pthread_attr_setdetachstate(&s->attr,
+	    PTHREAD_CREATE_DETACHED) != 0)
+		return err_set(e, ERR_SYS, "threads: cannot be set up");
+	return 0;
+}
+
+static int
+run(struct server *s, struct conf *c)
+{
+	struct err e = { .kind = ERR_NONE };
+
+	if (setup(s, c, &e) < 0) {
+		log_put(LOG_ERROR, "%s", e.text);
+		unlisten_all(s);
+		conf_unref(c);
+		return e.kind == ERR_INPUT ? 2 : 1;
+	}
+	announce(s, c);
+	conf_publish(c);
+	accept_loop(s);
+	stop(s);
+	conf_publish(NULL);
+	pthread_attr_destroy(&s->attr);
+	return 0;
+}
+
+int
+serve(const struct conf_flags *flags)
+{
+	struct err e = { .kind = ERR_NONE };
+	struct conf *c = conf_load(flags, &e);
+	struct server *s;
+	int code;
+
+	if (c == NULL) {
+		log_put(LOG_ERROR, "%s", e.text);
+		return 2;
+	}
+	s = mem_calloc(sizeof(*s));
+	if (s == NULL) {
+		log_put(LOG_ERROR, "no memory");
+		conf_unref(c);
+		return 1;
+	}
+	s->flags = flags;
+	code = run(s, c);
+	mem_free(s);
+	return code;
+}

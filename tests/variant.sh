@@ -1,0 +1,31 @@
+#!/bin/sh
+# variant.sh NAME CC CFLAGS [LDFLAGS]: build and check a copy of the tree with
+# other flags, in build/NAME. The copy keeps times, so only what changed is
+# compiled again.
+set -eu
+name=$1 cc=$2 cflags=$3 ldflags=${4-}
+top=$(pwd)
+dir=$top/build/$name
+mkdir -p "$dir"
+tar cf - --exclude=./build --exclude=./.git --exclude='*.o' --exclude='*.d' \
+    --exclude=./llmux --exclude='*.a' --exclude=node_modules . |
+    (cd "$dir" && tar xf -)
+cd "$dir"
+flags="$cc|$cflags|$ldflags"
+if [ "$(cat flags 2>/dev/null || true)" != "$flags" ]; then
+    rm -f ./*.o ./*/*.o llmux libllmux.a
+    printf '%s' "$flags" > flags
+fi
+jobs=$(nproc 2>/dev/null || echo 1)
+case $name in
+static)
+    make -j"$jobs" CC="$cc" CFLAGS="$cflags" LDFLAGS="$ldflags" \
+        BEARSSL_INC="-I$dir/inc" BEARSSL_LIB="$dir/libbearssl.a" llmux
+    ;;
+*)
+    make -j"$jobs" CC="$cc" CFLAGS="$cflags" LDFLAGS="$ldflags" \
+        llmux libllmux.a
+    VARIANT=$name make CC="$cc" CFLAGS="$cflags" LDFLAGS="$ldflags" \
+        check-here
+    ;;
+esac
