@@ -25,8 +25,8 @@ WARN = -std=c11 -Wall -Wextra -Wpedantic -Wshadow -Wvla -Wstrict-prototypes \
 CPPFLAGS = -D_POSIX_C_SOURCE=200809L $(BEARSSL_INC) $(OPTIONS)
 LIBS = $(BEARSSL_LIB) -lpthread
 
-OBJS = base.o text.o json.o json_doc.o tls.o tls_trust.o net.o net_addr.o \
-	net_open.o http.o sse.o pool.o conf.o conf_keys.o conf_env.o \
+OBJS = base.o text.o json.o jsondoc.o tls.o tls_trust.o net.o net_addr.o \
+	net_open.o http.o sse.o pool.o conf.o conf_keys.o conf_env.o conf_creds.o \
 	conf_print.o sandbox.o clients.o route.o gate.o reply.o forward.o \
 	pass.o relay.o serve.o admin/keys.o admin/usage.o dialects/dialect.o \
 	dialects/chat.o dialects/responses.o dialects/anthropic.o \

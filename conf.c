@@ -892,6 +892,7 @@ static int
 make_dir(struct str dir, struct err *e)
 {
 	char path[CONF_PATH_MAX];
+	struct stat st;
 	size_t i;
 
 	if (fmt_to(path, sizeof(path), "%.*s", STR_ARG(dir)) < dir.n)
@@ -905,6 +906,10 @@ make_dir(struct str dir, struct err *e)
 			return err_sys(e, "%s", path);
 		if (i < dir.n)
 			path[i] = '/';
+	}
+	if (stat(path, &st) == 0 && !S_ISDIR(st.st_mode)) {
+		errno = ENOTDIR;
+		return err_sys(e, "%s", path);
 	}
 	return 0;
 }

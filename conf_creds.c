@@ -298,9 +298,10 @@ custom_model(struct conf *c, struct json_value v, struct err *e)
 	struct str url, name, secret;
 	int rc = -1;
 
-	buf_init(&id, 1024);
-	buf_init(&base, 1024);
-	buf_init(&key, 4096);
+	/* No string of the file is longer: bad means no memory. */
+	buf_init(&id, CONF_FILE_MAX);
+	buf_init(&base, CONF_FILE_MAX);
+	buf_init(&key, CONF_FILE_MAX);
 	url = member(v, "base_url", &base);
 	while (url.n > 0 && url.p[url.n - 1] == '/')
 		url.n--;
@@ -309,7 +310,7 @@ custom_model(struct conf *c, struct json_value v, struct err *e)
 	name = member(v, "id", &id);
 	secret = member(v, "api_key", &key);
 	if (id.bad || base.bad || key.bad) {
-		err_set(e, ERR_INPUT, "a value is too long");
+		err_set(e, ERR_MEM, "no memory");
 	} else if (name.n == 0 || url.n == 0) {
 		err_set(e, ERR_INPUT, "expected id and base_url");
 	} else if (k->check(name, e) == 0) {
@@ -334,7 +335,10 @@ custom_models(struct conf *c, struct err *e)
 
 	buf_init(&text, CONF_FILE_MAX);
 	if (state_file(c, "models.json", &text, e) < 0) {
-		if (e->kind != ERR_SYS || e->sys != ENOENT)
+		if (e->kind == ERR_MEM)
+			rc = -1;
+		else if (e->kind != ERR_SYS || (e->sys != ENOENT &&
+		    e->sys != ENOTDIR))
 			log_put(LOG_WARN, "conf: %s; it is not used",
 			    e->text);
 		goto out;

@@ -114,21 +114,19 @@ int
 conf_expand(struct conf *c, struct str *path, struct err *e)
 {
 	struct str home = conf_getenv(c, "HOME");
-	struct buf b;
-	int rc;
+	char full[CONF_PATH_MAX];
+	size_t n;
 
 	if (!str_starts(*path, STR("~/")))
 		return 0;
 	if (home.n == 0)
 		return err_set(e, ERR_INPUT, "HOME is not set; give the whole "
 		    "path");
-	buf_init(&b, CONF_PATH_MAX);
-	buf_fmt(&b, "%.*s%.*s", STR_ARG(home),
+	if (home.n + path->n > sizeof(full))
+		return err_set(e, ERR_LIMIT, "the path is too long");
+	n = fmt_to(full, sizeof(full), "%.*s%.*s", STR_ARG(home),
 	    STR_ARG(str_sub(*path, 1, path->n)));
-	rc = b.bad ? err_set(e, ERR_LIMIT, "the path is too long") :
-	    conf_copy(c, buf_str(&b), path, e);
-	buf_free(&b);
-	return rc;
+	return conf_copy(c, (struct str){ full, n }, path, e);
 }
 
 static int

@@ -849,7 +849,10 @@ conf_bad_named(const char *name, bool secret, struct str v, struct err *e)
 	}
 	buf_init(&b, 256);
 	buf_add_quoted(&b, v, 40);
-	err_prefix(e, "%s \"%.*s\"", name, STR_ARG(buf_str(&b)));
+	if (b.bad)
+		err_prefix(e, "%s", name);
+	else
+		err_prefix(e, "%s \"%.*s\"", name, STR_ARG(buf_str(&b)));
 	buf_free(&b);
 	return -1;
 }

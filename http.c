@@ -279,14 +279,11 @@ read_coding(const struct http_head *h, const struct note *notes,
 /* One length, in digits. An answer may repeat it as long as all say the same
  * (RFC 9110 section 8.6); a request may not. */
 static int
-read_length(struct http_head *h, const struct note *notes, bool request,
-    struct http_bad *bad)
+read_length(struct http_head *h, bool request, struct http_bad *bad)
 {
 	bool first = true;
 	size_t i;
 
-	if (request && notes[LENGTH].count > 1)
-		return refuse(bad, 400, "several Content-Length fields");
 	for (i = 0; (i = find_field(h, note_names[LENGTH], i)) < h->n; i++) {
 		struct str rest = h->f[i].value, part;
 
@@ -298,7 +295,7 @@ read_length(struct http_head *h, const struct note *notes, bool request,
 				    "Content-Length is no number");
 			if (!first && (request || v != h->length))
 				return refuse(bad, 400,
-				    "several values of Content-Length");
+				    "several lengths in Content-Length");
 			h->length = v;
 			first = false;
 		}
@@ -314,7 +311,7 @@ read_framing(struct http_head *h, const struct note *notes, bool request,
 {
 	if (notes[CODING].count > 0 && read_coding(h, notes, bad) < 0)
 		return -1;
-	if (notes[LENGTH].count > 0 && read_length(h, notes, request, bad) < 0)
+	if (notes[LENGTH].count > 0 && read_length(h, request, bad) < 0)
 		return -1;
 	if (no_body)
 		h->framing = HTTP_NONE;

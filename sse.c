@@ -142,28 +142,20 @@ give(struct sse *s, struct str in, struct sse_event *ev, size_t *used)
 	return s->joined.bad ? PARSE_BAD : PARSE_OK;
 }
 
-/* Step over what may stand before the first line: the byte order mark, or the
- * LF of a CRLF whose CR already ended the event before. False: too few bytes
- * to know. */
+/* Step over the byte order mark. False: too few bytes to know. */
 static bool
 begin(struct sse *s, struct str in, bool final)
 {
 	static const char mark[] = "\xef\xbb\xbf";
 	size_t n = in.n < 3 ? in.n : 3;
 
-	if (in.n == 0)
-		return false;
-	if (!s->begun && memcmp(in.p, mark, n) == 0) {
+	if (memcmp(in.p, mark, n) == 0) {
 		if (n == 3)
-			s->line = 3;
+			s->line = s->scan = 3;
 		else if (!final)
 			return false;
 	}
-	if (s->after_cr && in.p[0] == '\n')
-		s->line = 1;
 	s->begun = true;
-	s->after_cr = false;
-	s->scan = s->line;
 	return true;
 }
 
@@ -174,7 +166,7 @@ sse_next(struct sse *s, struct str in, bool final, struct sse_event *ev,
 	size_t i;
 
 	*used = 0;
-	if (s->scan == 0 && !begin(s, in, final))
+	if (in.n == 0 || (!s->begun && !begin(s, in, final)))
 		return PARSE_MORE;
 	while ((i = find_end(in, s->scan)) < in.n) {
 		bool blank = i == s->line;
@@ -191,14 +183,10 @@ sse_next(struct sse *s, struct str in, bool final, struct sse_event *ev,
 		s->line = s->scan = i + 1;
 		if (!blank)
 			continue;
-		/* A CR is not left waiting for the LF that may never come:
-		 * some stream ends its lines with CR alone. */
-		if (in.p[i] == '\r') {
-			if (i + 1 == in.n)
-				s->after_cr = true;
-			else if (in.p[i + 1] == '\n')
-				s->scan++;
-		}
+		/* A CR is not left waiting for an LF that may never come; if
+		 * it comes later, it makes one more event of no field. */
+		if (in.p[i] == '\r' && i + 1 < in.n && in.p[i + 1] == '\n')
+			s->scan++;
 		return give(s, in, ev, used);
 	}
 	s->scan = in.n;

@@ -20,7 +20,6 @@ struct sse {
 	size_t reserved;   /* of it in max_memory */
 	size_t max;
 	bool begun;        /* the byte order mark was looked for */
-	bool after_cr;     /* an LF may follow that ends nothing */
 	/* The event being read; offsets, since its bytes may move. */
 	size_t scan, line; /* looked at so far; begin of its last line */
 	size_t name, name_n, data, data_n;

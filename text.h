@@ -28,6 +28,7 @@ struct str {
 };
 
 #define STR(lit) ((struct str){(lit), sizeof(lit) - 1})
+#define STR_INIT(lit) { (lit), sizeof(lit) - 1 } /* in static tables */
 /* For "%.*s" of buf_fmt; slices in messages are shorter than INT_MAX. */
 #define STR_ARG(s) (int)(s).n, (s).p
 

@@ -220,7 +220,6 @@ engine_setup(struct tls *t, uint32_t flags)
 	br_ssl_engine_set_default_chapol(eng);
 	br_ssl_engine_set_default_ecdsa(eng);
 	br_ssl_engine_set_default_rsavrfy(eng);
-	br_ssl_engine_set_protocol_names(eng, alpn, 1);
 	br_ssl_engine_add_flags(eng, flags | BR_OPT_NO_RENEGOTIATION);
 	/* Two buffers: an answer may come while the request still goes out. */
 	br_ssl_engine_set_buffers_bidi(eng, t->in, sizeof(t->in), t->out,
@@ -342,6 +341,7 @@ tls_client(const struct tls_trust *trust, struct str host, unsigned port,
 	t->serial = tls_chain_note(t->chain)->serial;
 	t->eng = &t->c.client.eng;
 	engine_setup(t, 0);
+	br_ssl_engine_set_protocol_names(t->eng, alpn, 1);
 	br_ssl_engine_set_x509(t->eng, tls_chain_x509(t->chain));
 	session_key(t->key, t->serial, port, sent, required);
 	known = session_get(t->key, &session);
@@ -623,6 +623,8 @@ tls_server(const struct tls_identity *cid, struct err *e)
 	t->id = id;
 	sc = &t->c.server;
 	t->eng = &sc->eng;
+	/* No ALPN names here: 0.6 reads far out of bounds when a client resumes
+	 * and offers no name of ours (docs/tls.md, rule 11). */
 	engine_setup(t, BR_OPT_ENFORCE_SERVER_PREFERENCES);
 	rsa = br_skey_decoder_get_rsa(&id->key);
 	if (rsa != NULL)

@@ -316,11 +316,13 @@ index_fill(struct tls_index *ix, const char *path, struct err *e)
 	buf_init(&der, TLS_CERT_MAX);
 	if (!mem_reserve(ix->size))
 		return err_set(e, ERR_MEM, "%s: no memory to read it", path);
+	if (buf_room(&text, ix->size) == NULL ||
+	    buf_room(&der, TLS_CERT_MAX) == NULL) {
+		err_set(e, ERR_MEM, "%s: no memory to read it", path);
+		goto out;
+	}
 	if (read_at(ix->fd, 0, ix->size, &text) < 0) {
-		if (text.bad)
-			err_set(e, ERR_MEM, "%s: no memory to read it", path);
-		else
-			err_sys(e, "%s", path);
+		err_sys(e, "%s", path);
 		goto out;
 	}
 	broken = index_scan(ix, buf_str(&text), &der);

@@ -71,6 +71,7 @@ struct tap {
 	enum dialect d;
 	struct usage usage;
 	bool finished;  /* a proper end was seen; chat: also a finish_reason */
+	bool begun;     /* content was seen: chat chunks need no closer look */
 	bool done;      /* the very last event was seen ([DONE], message_stop) */
 	uint64_t next_seq;    /* Responses: sequence_number to go on with */
 	char response_id[80]; /* Responses: id of response.created */
@@ -130,17 +131,18 @@ struct answer {
 	struct str model;   /* as the client wrote it, escaped */
 	int64_t created;    /* Unix seconds */
 	struct buf *out;    /* where bytes go */
+	bool bad; /* events out of order, or a buffer was too small */
 	/* private */
-	struct buf blocks;  /* finished blocks as JSON, comma separated */
-	struct buf text;    /* the open block's contents */
+	struct buf blocks; /* finished blocks as JSON, comma separated */
+	struct buf text;   /* the open block's contents */
+	struct buf content, reasoning, refusal; /* chat, whole: joined texts */
+	struct buf tool_id, tool_name;          /* of the open block */
 	struct usage usage;
 	enum block_kind kind;
-	struct buf tool_id, tool_name;
-	unsigned index;   /* of the open block */
-	unsigned tools;   /* tool calls so far */
-	uint64_t seq;
+	unsigned index; /* of the open or next block */
+	unsigned tools; /* tool calls so far */
+	uint64_t seq;   /* Responses: next sequence_number */
 	bool started, open, ended;
-	bool bad; /* out of order, or a buffer was too small */
 };
 
 /* max: cap of collected text in bytes. id and model must live on. */

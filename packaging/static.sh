@@ -143,6 +143,7 @@ $AR $flags"
 [ ! -e "$out/inc" ] || [ -f "$out/inc/bearssl.h" ] ||
     fail "$out/inc: exists and is not BearSSL's; take another OUTDIR"
 
+[ -w "$out" ] || fail "$out: not writable"
 exec 9>"$out/lock"
 flock -w 600 9 || fail "$out: another run does not end"
 ! finished || exit 0

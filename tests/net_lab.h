@@ -200,13 +200,34 @@ lab_getaddrinfo(const char *host, const char *port,
 
 /* ---- peers ---- */
 
+/* CHECK counts without a lock and belongs to main; peers report here, and
+ * lab_done() adds it up. */
+static _Atomic unsigned lab_failed;
+
+#define PEER_CHECK(row, cond) lab_note((cond) != 0, #cond, row, __LINE__)
+
+static inline void
+lab_note(int ok, const char *what, const char *row, int line)
+{
+	if (ok)
+		return;
+	lab_failed++;
+	fprintf(stderr, "peer, line %d: %s: failed: %s\n", line, row, what);
+}
+
+static inline int
+lab_done(void)
+{
+	CHECK_INT(lab_failed, 0);
+	return check_done();
+}
+
 struct peer {
 	pthread_t thread;
 	int listener;
 	unsigned port;
 	void (*play)(int fd, void *arg);
 	void *arg;
-	const char *row; /* of the table, for messages */
 };
 
 static void
@@ -279,7 +300,7 @@ lab_peer_main(void *arg)
 static void
 peer_start(struct peer *p, void (*play)(int, void *), void *arg)
 {
-	*p = (struct peer){ .play = play, .arg = arg, .row = "" };
+	*p = (struct peer){ .play = play, .arg = arg };
 	p->listener = lab_listen("127.0.0.1", &p->port, 16);
 	if (pthread_create(&p->thread, NULL, lab_peer_main, p) != 0)
 		lab_die("pthread_create");

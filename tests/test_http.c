@@ -84,6 +84,14 @@ static const struct row requests[] = {
 	    " [Host=a][Content-Length=5][Expect=100-Continue]" },
 	{ "expect, no body", IN(GET "Expect: 100-continue\r\n\r\n"), 0,
 	    "GET / 1.1 none keep [Host=a][Expect=100-continue]" },
+	{ "expect, length 0", IN(POST "Content-Length: 0\r\n"
+				      "Expect: 100-continue\r\n\r\n"), 0,
+	    "POST /p 1.1 length 0 keep"
+	    " [Host=a][Content-Length=0][Expect=100-continue]" },
+	{ "expect, chunked", IN(POST "Transfer-Encoding: chunked\r\n"
+				     "Expect: 100-continue\r\n\r\n"), 0,
+	    "POST /p 1.1 chunked keep expect"
+	    " [Host=a][Transfer-Encoding=chunked][Expect=100-continue]" },
 	{ "expect in 1.0", IN("POST / HTTP/1.0\r\nContent-Length: 5\r\n"
 			      "Expect: 100-continue\r\n\r\n"), 0,
 	    "POST / 1.0 length 5 end"
@@ -117,6 +125,8 @@ static const struct row requests[] = {
 	    NULL },
 	{ "absolute, no authority", IN("GET http:///x HTTP/1.1\r\n" HOST
 				       "\r\n"), 400, NULL },
+	{ "absolute, nothing", IN("GET http:///x HTTP/1.0\r\n\r\n"), 400,
+	    NULL },
 	{ "other scheme", IN("GET ftp://a/ HTTP/1.1\r\n" HOST "\r\n"), 400,
 	    NULL },
 	{ "asterisk", IN("OPTIONS * HTTP/1.1\r\n" HOST "\r\n"), 0,
@@ -160,8 +170,11 @@ static const struct row requests[] = {
 	{ "1,1", IN("GET / HTTP/1,1\r\n" HOST "\r\n"), 400, NULL },
 	{ "1.x", IN("GET / HTTP/1.x\r\n" HOST "\r\n"), 400, NULL },
 	{ "blank behind", IN("GET / HTTP/1.1 \r\n" HOST "\r\n"), 400, NULL },
+	{ "one more and bare LF", IN("GET / HTTP/1.1x\n" HOST "\r\n"), 400,
+	    NULL },
 	{ "blank before", IN(" GET / HTTP/1.1\r\n" HOST "\r\n"), 400, NULL },
 	{ "no method", IN("/ HTTP/1.1\r\n" HOST "\r\n"), 400, NULL },
+	{ "empty method", IN(" / HTTP/1.1\r\n" HOST "\r\n"), 400, NULL },
 	{ "odd method", IN("G[T / HTTP/1.1\r\n" HOST "\r\n"), 400, NULL },
 	{ "TLS", IN("\x16\x03\x01\x02\x00\x01\x00\x01"), 400, NULL },
 	/* Host. */
@@ -239,6 +252,11 @@ static const struct row requests[] = {
 	{ "NUL in a value", IN(GET "A: b\0c\r\n\r\n"), 400, NULL },
 	{ "control", IN(GET "A: b\x01" "c\r\n\r\n"), 400, NULL },
 	{ "DEL", IN(GET "A: b\x7f" "c\r\n\r\n"), 400, NULL },
+	{ "DEL among text", IN(GET "A: 0123456789012345\x7f"
+				   "0123456789012345\r\n\r\n"), 400, NULL },
+	{ "control among text", IN(GET "A: 0123456789012345\x1f"
+				       "0123456789012345\r\n\r\n"), 400,
+	    NULL },
 	{ "bare CR", IN(GET "A: b\rc: d\r\n\r\n"), 400, NULL },
 	{ "bare CR, then a field", IN(GET "A: b\rcd: e\r\n\r\n"), 400, NULL },
 	{ "NUL for CR", IN(GET "A: b\0\nC: d\r\n\r\n"), 400, NULL },
@@ -301,6 +319,7 @@ static const struct row answers[] = {
 	{ "099", IN("HTTP/1.1 099 OK\r\n\r\n"), 502, NULL },
 	{ "no digits", IN("HTTP/1.1 2x0 OK\r\n\r\n"), 502, NULL },
 	{ "two blanks", IN("HTTP/1.1  200 OK\r\n\r\n"), 502, NULL },
+	{ "no blank", IN("HTTP/1.1x200 OK\r\n\r\n"), 502, NULL },
 	{ "short", IN("HTTP/1.1\r\n\r\n"), 502, NULL },
 	{ "NUL in reason", IN("HTTP/1.1 200 O\0K\r\n\r\n"), 502, NULL },
 	{ "CR in reason", IN("HTTP/1.1 200 O\rK\r\n\r\n"), 502, NULL },
@@ -660,6 +679,9 @@ test_chunks_cut(void)
 	CHECK(dechunk_all(in, n, n, &got, &rest) == PARSE_OK);
 	CHECK(dechunk_all(STR("fffffffffffffffe\r\nabc"), 99, 99, &got,
 	    &rest) == PARSE_MORE);
+	CHECK_STR(buf_str(&got), STR("abc"));
+	CHECK(dechunk_all(STR("100000001\r\nabc"), 99, 99, &got, &rest) ==
+	    PARSE_MORE);
 	CHECK_STR(buf_str(&got), STR("abc"));
 	buf_free(&got);
 }

@@ -282,8 +282,8 @@ test_read_answers(void)
 		{ "100, 103", IN("HTTP/1.1 100\r\n\r\nHTTP/1.1 103 Early Hints"
 				 "\r\nLink: x\r\n\r\n" OK "\r\nleft"),
 		    ERR_NONE },
-		{ "101", IN("HTTP/1.1 101 Switching Protocols\r\n\r\n"),
-		    ERR_PEER },
+		{ "101", IN("HTTP/1.1 101 Switching Protocols\r\n\r\n"
+			    OK "\r\n"), ERR_PEER },
 		{ "closed", IN(""), ERR_PEER },
 		{ "cut", IN("HTTP/1.1 20"), ERR_PEER },
 		{ "cut behind 100", IN("HTTP/1.1 100 x\r\n\r\n"), ERR_PEER },

@@ -492,7 +492,8 @@ enum act {
 	ACT_EARLY,   /* answer after 64 kB, read no more for a while */
 	ACT_EARLY_RESET, /* answer after 64 kB, close with unread bytes */
 	ACT_BURST,   /* 40 records of 30 bytes */
-	ACT_STUCK    /* read nothing after the handshake */
+	ACT_STUCK,   /* read nothing after the handshake */
+	ACT_TUNNEL   /* be an HTTP proxy first, then as ACT_CLOSE */
 };
 
 static void
@@ -508,7 +509,7 @@ tls_echo(struct net_conn *c)
 		if (net_send(c, &v, 1, LAB_MS, NULL, &e) < 0)
 			break;
 	}
-	CHECK(k == 0 && c->clean);
+	PEER_CHECK("echo", k == 0 && c->clean);
 	free(p);
 }
 
@@ -529,33 +530,43 @@ tls_play(int fd, void *arg)
 	}
 	if (*act == ACT_MUTE)
 		lab_wait_end(fd, 300);
+	/* The TLS stream begins right behind the proxy's reply. */
+	for (n = 0; *act == ACT_TUNNEL && (n < 4 ||
+	    memcmp(p + n - 4, "\r\n\r\n", 4) != 0); n++)
+		if (n == 1000 || lab_read(fd, p + n, 1) != 1)
+			break;
+	if (*act == ACT_TUNNEL)
+		lab_write(fd, "HTTP/1.1 200 ok\r\n\r\n", 19);
 	if (*act == ACT_CUT || *act == ACT_MUTE) {
 		close(fd);
 		free(p);
 		return;
 	}
 	c = net_accepted(fd, identity, &e);
-	CHECK_INT(net_handshake(c, due_in(LAB_MS), &e), 0);
+	PEER_CHECK("tls", net_handshake(c, due_in(LAB_MS), &e) == 0);
 	if (*act == ACT_ECHO)
 		tls_echo(c);
-	if (*act == ACT_FIN || *act == ACT_RESET || *act == ACT_CLOSE) {
-		CHECK(net_fill(c, due_in(LAB_MS), &e) > 0);
-		CHECK_INT(net_send_str(c, STR("answer"), 1000, &e), 0);
+	if (*act == ACT_FIN || *act == ACT_RESET || *act == ACT_CLOSE ||
+	    *act == ACT_TUNNEL) {
+		PEER_CHECK("tls", net_fill(c, due_in(LAB_MS), &e) > 0);
+		PEER_CHECK("tls", net_send_str(c, STR("answer"), 1000, &e) ==
+		    0);
 	}
 	if (*act == ACT_EARLY || *act == ACT_EARLY_RESET) {
 		for (n = 0; n < 65536; n += (size_t)k)
 			if ((k = net_read(c, p, 65536, due_in(LAB_MS), &e)) <=
 			    0)
 				break;
-		CHECK_INT(net_send_str(c, STR("413 too large"), 1000, &e), 0);
+		PEER_CHECK("tls", net_send_str(c, STR("413 too large"), 1000,
+		    &e) == 0);
 		if (*act == ACT_EARLY)
 			lab_wait_end(fd, 300);
 	}
 	if (*act == ACT_STUCK)
 		lab_wait_end(fd, 400);
 	for (i = 0; *act == ACT_BURST && i < 40; i++)
-		CHECK_INT(net_send_str(c,
-		    STR("data: 123456789012345678901234"), 1000, &e), 0);
+		PEER_CHECK("tls", net_send_str(c,
+		    STR("data: 123456789012345678901234"), 1000, &e) == 0);
 	if (*act == ACT_FIN) {
 		shutdown(fd, SHUT_RDWR);
 		c->write_dead = true;
@@ -571,10 +582,14 @@ static struct net_conn *
 tls_open(struct peer *p, enum act *act, int64_t ms, struct err *e)
 {
 	struct net_target t = { .host = STR("up.test"), .trust = trust };
+	struct net_proxy via = { .kind = NET_PROXY_HTTP,
+		.host = "127.0.0.1" };
 
 	e->text[0] = '\0';
 	peer_start(p, tls_play, act);
-	t.port = p->port;
+	t.port = via.port = p->port;
+	if (*act == ACT_TUNNEL)
+		t.proxy = &via;
 	return net_open(&t, NULL, due_in(ms), e);
 }
 
@@ -839,6 +854,7 @@ main(void)
 	test_memory();
 	make_certificate();
 	tls_ends("close_notify", ACT_CLOSE, 0, true);
+	tls_ends("behind a proxy", ACT_TUNNEL, 0, true);
 	tls_ends("bare FIN", ACT_FIN, 0, false);
 	tls_ends("reset", ACT_RESET, -1, false);
 	test_tls_handshakes();
@@ -853,5 +869,5 @@ main(void)
 	unlink(cert);
 	unlink(key);
 	rmdir(lab_dir);
-	return check_done();
+	return lab_done();
 }

@@ -52,6 +52,7 @@ static const struct {
 	    "(-|a\nb)(-|c\nd)", 99 },
 	{ "comment", IN(": ping\n\n"), "(:)", 99 },
 	{ "comments", IN(":\n: x\n\ndata: a\n\n"), "(:)(-|a)", 99 },
+	{ "comment, blank lines", IN(": x\n\n\n\n"), "(:)", 99 },
 	{ "comment in an event", IN("data: a\n: x\ndata: b\n\n"),
 	    "(-|a\nb)", 99 },
 	{ "comment with a field", IN(": x\nid: 1\n\n"), "", 99 },
@@ -264,6 +265,37 @@ test_max_memory(void)
 	mem_limit(0);
 }
 
+/* The whole blank line belongs to the event, and the mark to the first. */
+static void
+test_used(void)
+{
+	static const struct {
+		struct str in;
+		size_t used;
+	} ends[] = {
+		{ IN("data: a\n\ndata"), 9 },
+		{ IN("data: a\r\n\r\ndata"), 11 },
+		{ IN("data: a\r\rdata"), 9 },
+		{ IN("data: a\n\r\ndata"), 10 },
+		{ IN("data: a\r\n\rdata"), 10 },
+		{ IN(BOM "data: a\n\n"), 12 },
+		{ IN("\ndata: a\n\n"), 1 },
+		{ IN("\r\ndata: a\n\n"), 2 },
+	};
+	struct sse_event ev;
+	size_t i, used;
+
+	for (i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		struct sse s;
+
+		sse_init(&s, 99);
+		CHECK(sse_next(&s, ends[i].in, false, &ev, &used) ==
+		    PARSE_OK);
+		CHECK_INT(used, ends[i].used);
+		sse_free(&s);
+	}
+}
+
 static void
 test_put(void)
 {
@@ -286,6 +318,7 @@ main(void)
 	test_slow_sender();
 	test_starving();
 	test_max_memory();
+	test_used();
 	test_put();
 	return check_done();
 }

@@ -862,11 +862,13 @@ test_close_pending(void)
 {
 	static char big[40000];
 	unsigned half, rounds;
+	struct buf got;
 	struct pair p;
 
 	if (!pair_open(&p, "ec-root.pem", "ec-leaf"))
 		return;
 	for (half = 0; half < 4; half++) {
+		buf_init(&got, 100);
 		pair_connect(&p);
 		put_app(p.sv, big, sizeof(big));
 		p.left = half % 2 == 0 ? SIZE_MAX : 5000;
@@ -879,17 +881,18 @@ test_close_pending(void)
 		tls_close(p.cl);
 		CHECK((tls_state(p.cl) & (TLS_RECV_APP | TLS_SEND_APP)) == 0);
 		CHECK((tls_state(p.cl) & TLS_SEND_REC) != 0);
-		/* What more the server sends is dropped. */
-		for (rounds = 0; rounds < 1000 &&
-		    wire(&p, p.cl, p.sv) + wire(&p, p.sv, p.cl) > 0; rounds++)
+		/* What more the server sends is dropped; what went out
+		 * before arrives. */
+		for (rounds = 0; rounds < 1000 && wire(&p, p.cl, p.sv) +
+		    wire(&p, p.sv, p.cl) + get_app(p.sv, &got) > 0; rounds++)
 			put_app(p.sv, big, sizeof(big));
 		CHECK(rounds < 1000);
-		if (half < 2) {
-			CHECK_INT(tls_state(p.cl), TLS_CLOSED);
-			CHECK_INT(tls_state(p.sv), TLS_CLOSED);
-			CHECK(tls_closed_clean(p.sv));
-		}
+		CHECK_STR(buf_str(&got), half < 2 ? STR("") : STR("unsent"));
+		CHECK_INT(tls_state(p.cl), TLS_CLOSED);
+		CHECK_INT(tls_state(p.sv), TLS_CLOSED);
+		CHECK(tls_closed_clean(p.sv));
 		CHECK_INT(tls_errno(p.cl), 0);
+		buf_free(&got);
 	}
 	/* In the middle of the handshake. */
 	pair_connect_as(&p, "upstream.test", 443, NULL);
@@ -933,7 +936,9 @@ test_every_byte(void)
 		pair_run(&p);
 		buf_clear(&got);
 		get_app(p.cl, &got);
-		/* A flipped bit of the session id only costs a handshake. */
+		/* A flipped bit of the session id only costs a handshake. One
+		 * in the ALPN names once made the server read out of bounds
+		 * (docs/tls.md, rule 11). */
 		if (p.flip == 0 || got.len > 0)
 			CHECK_STR(buf_str(&got), n < total ? STR("") :
 			    STR("answer"));
@@ -1048,7 +1053,7 @@ test_starving(void)
 		}
 		mem_fail_after(-1);
 		kind = (int)e.kind;
-		CHECK(good || kind == ERR_MEM || kind == ERR_LIMIT);
+		CHECK(good || kind == ERR_MEM);
 		pair_close(&p);
 		p.trust = NULL;
 		p.id = NULL;

@@ -3,13 +3,15 @@
 """Measure llmux beside nginx and haproxy, and print the figures beside the project's budgets.
 
     python3 tests/bench/bench.py [--quick] [--only LINE[,LINE...]] [--llmux PROGRAM]
-                                 [--reps N] [--requests N] [--keep]
+                                 [--reps N] [--requests N] [--seconds N] [--keep]
 
   --quick      one repetition, shorter runs: about a minute, for a first look only
   --only       lines of the table, such as 5,6,9 (9 means 9a and 9b)
   --llmux      the binary; ./llmux at the top of the source tree if not given
   --reps       interleaved repetitions (3); the table shows medians
   --requests   requests of line 23 (200000; a release is measured with 1000000)
+  --seconds    when this time is used up, further repetitions are left out (330); the first is
+               made whole
   --keep       leave the temporary directory with configurations and logs
 
 Needed: python3 (standard library), a C compiler ($CC or cc), Linux. nginx is the reference and,
@@ -104,9 +106,13 @@ class Rig:
         self.files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         resource.setrlimit(resource.RLIMIT_NOFILE, (self.files, self.files))
         self.line = "-"
+        self.began, self.short = time.monotonic(), False
         self.mock = self.terminator = None
         self.tls_port = self.close_port = self.plain_port = None
         self.ca = self.cert = self.key = None
+
+    def elapsed(self):
+        return time.monotonic() - self.began
 
     def directory(self, name):
         self.n_directories += 1
@@ -453,7 +459,10 @@ class Idle:
             subjects.stop(r.process)
 
 
-# What to run: rows, function, way, repetitions (0: as asked for).
+# These measure one base line for all subjects.
+TOGETHER = (latency, tls_latency, event_latency)
+
+# What to run: rows, function, way, repetitions at most (0: as many as asked for).
 Measure = collections.namedtuple("Measure", "rows run way reps")
 MEASURES = [
     Measure(("3",), started, "plain", 0),
@@ -487,34 +496,38 @@ def progress(text):
         print("\r%-60s\r%s" % ("", text), end="", file=sys.stderr, flush=True)
 
 
+def measure(rig, m, group):
+    """One repetition. One subject's failure shall not take the others' figures away."""
+    for part in [group] if m.run in TOGETHER else [[s] for s in group]:
+        try:
+            m.run(rig, part)
+        except (Failed, OSError, subprocess.TimeoutExpired) as e:
+            rig.problems.append("line %s: %s" % (rig.line, e))
+
+
 def measure_all(rig, each):
-    only = rig.args.only
-    idle = Idle(rig, each) if wanted(only, "22") else None
-    for m in MEASURES:
-        group = [s for s in each if m.way in s.ways]
-        if not any(wanted(only, row) for row in m.rows) or not group:
-            continue
-        if m.way in ("tls", "close") and rig.tls_port is None:
-            continue
-        reps = min(m.reps or rig.args.reps, rig.args.reps)
-        for rep in range(reps):
+    idle = Idle(rig, each) if wanted(rig.args.only, "22") else None
+    plan = [m for m in MEASURES if any(wanted(rig.args.only, row) for row in m.rows)
+            and (rig.tls_port is not None or m.way not in ("tls", "close"))
+            and any(m.way in s.ways for s in each)]
+    took = {}
+    for rep in range(rig.args.reps):
+        for m in plan:
+            if m.reps and rep >= m.reps:
+                continue
+            if rep > 0 and rig.elapsed() + took[m.rows] > rig.args.seconds:
+                rig.short = True
+                continue
+            began = time.monotonic()
             rig.line = ",".join(m.rows)
-            progress("line %s, repetition %d of %d" % (rig.line, rep + 1, reps))
-            # One subject's failure shall not take the others' figures away.
-            for s in [group] if m.run in TOGETHER else [[s] for s in group]:
-                try:
-                    m.run(rig, s)
-                except (Failed, OSError, subprocess.TimeoutExpired) as e:
-                    rig.problems.append("line %s: %s" % (rig.line, e))
+            progress("repetition %d of %d, line %s" % (rep + 1, rig.args.reps, rig.line))
+            measure(rig, m, [s for s in each if m.way in s.ways])
+            took[m.rows] = time.monotonic() - began
     progress("")
     if idle is not None:
         idle.finish()
     for s in each:
         rig.add("23a", s.name, rig.faults[s.name])
-
-
-# These measure one base line for all subjects.
-TOGETHER = (latency, tls_latency, event_latency)
 
 
 def number(value):
@@ -584,6 +597,7 @@ def arguments():
     p.add_argument("--llmux", default=None)
     p.add_argument("--reps", type=int, default=3)
     p.add_argument("--requests", type=int, default=200000)
+    p.add_argument("--seconds", type=int, default=330)
     p.add_argument("--keep", action="store_true")
     args = p.parse_args()
     ids = {row.id for row in ROWS} | {row.id.rstrip("ab") for row in ROWS}
@@ -625,7 +639,6 @@ def main():
     directory = tempfile.mkdtemp(prefix="llmux-bench-")
     os.chmod(directory, 0o700)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    began = time.monotonic()
     rig = Rig(args, directory)
     try:
         bench(rig)
@@ -637,12 +650,14 @@ def main():
             rig.notes.append("configurations and logs are in " + directory)
         else:
             shutil.rmtree(directory, ignore_errors=True)
+    if rig.short:
+        rig.notes.append("the time was used up: some lines have fewer repetitions")
     table(rig)
     for text in rig.notes:
         print("note: " + text)
     for text in rig.problems:
         print("problem: " + text)
-    print("%d s, %d repetition%s%s" % (time.monotonic() - began, args.reps,
+    print("%d s, %d repetition%s%s" % (rig.elapsed(), args.reps,
                                        "s" if args.reps > 1 else "",
                                        ", quick: not for a verdict" if args.quick else ""))
     return 1 if rig.problems or rig.faults else 0

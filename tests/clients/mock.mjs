@@ -17,8 +17,8 @@
  * It deliberately knows no rate limits, no OAuth, no other endpoint than those of wire.mjs,
  * token counting and the list of models. It ends when its standard input ends, and after LIFE_MS.
  * Environment: MOCK_CERT, MOCK_KEY_FILE (PEM files), MOCK_ANTHROPIC_KEY, MOCK_OPENAI_KEY (what
- * llmux must send), MOCK_CLIENT_KEY (what it must never send), MOCK_LENIENT=1 (only bodies are checked:
- * for clients that talk to it without llmux).
+ * llmux must send), MOCK_CLIENT_KEY (what it must never send), MOCK_LENIENT=1 (only bodies are
+ * checked: for clients that talk to it without llmux).
  * Sources: RFC 9112 (framing), wire.mjs.
  */
 import { readFileSync } from 'node:fs';

@@ -42,9 +42,10 @@ die() {
 }
 
 # Give back what was started, in any case.
-llmux_pid='' mock_pid='' dir=''
+llmux_pid='' mock_pid='' part_pid='' dir=''
 finish() {
 	trap - EXIT INT TERM
+	[ -z "$part_pid" ] || kill "$part_pid" 2>/dev/null || :
 	[ -z "$llmux_pid" ] || kill "$llmux_pid" 2>/dev/null || :
 	[ -z "$mock_pid" ] || kill "$mock_pid" 2>/dev/null || :
 	wait
@@ -143,7 +144,10 @@ start_llmux() {
 
 # part NAME SECONDS FILE: run one set of tests; it ends with the line "NAME: N passed, N failed".
 part() {
-	timeout -k 5 "$2" "$NODE" "$3" "$only" >"$dir/$1.out" 2>&1 9>&- || :
+	timeout -k 5 "$2" "$NODE" "$3" "$only" >"$dir/$1.out" 2>&1 9>&- &
+	part_pid=$!
+	wait "$part_pid" || :
+	part_pid=''
 	cat "$dir/$1.out"
 	grep -q "^$1: [0-9]* passed" "$dir/$1.out" || {
 		echo "FAIL $1: ended early" && echo "$1: 0 passed, 1 failed" | tee -a "$dir/$1.out"

@@ -317,17 +317,20 @@ const tools = (words, stream) => ({
 		assert.equal(await driver.tools(model, `add ${words}`, stream), SUM),
 });
 
+/* types: that of Anthropic's errors, that of OpenAI's; none where the status does not occur. */
+const typeFor = (driver, types) => types[driver.dialect === 'messages' ? 0 : 1];
+
 /* The status, the provider's sentence and its type must arrive, streamed or not. */
-const refusal = (status, stream, type) => ({
+const refusal = (status, stream, types) => ({
 	name: `refusal ${status}${stream ? ' stream' : ''}`,
 	requests: 1,
-	status,
 	stream,
+	fits: (driver) => typeFor(driver, types) !== undefined,
 	async run(driver, model) {
 		const got = await failed(driver.text(model, `hi mock:${status}`, stream));
 		assert.equal(got.status, status);
 		assert.match(got.message, new RegExp(`mock says ${status}`));
-		assert.equal(got.type, type[driver.dialect === 'messages' ? 0 : 1]);
+		assert.equal(got.type, typeFor(driver, types));
 		if (status === 429) assert.equal(got.wait, '7');
 	},
 });
@@ -359,7 +362,7 @@ const CASES = [
 	refusal(404, true, ['not_found_error', 'invalid_request_error']),
 	refusal(429, true, ['rate_limit_error', 'rate_limit_error']),
 	refusal(503, false, ['api_error', 'server_error']),
-	refusal(529, true, ['overloaded_error', 'server_error']),
+	refusal(529, true, ['overloaded_error']),
 	broken('midway', /mock stops midway/),
 	broken('cut', /./),
 ];
@@ -495,7 +498,11 @@ async function checkUnknownModel() {
 	);
 	assert.equal(got.status, 404);
 	assert.equal(got.error.code, 'model_not_found');
-	assert.match(got.message, new RegExp(aliasOf('chat')), 'the ids that are known');
+	const known = ['echo', ...PAIRS.flatMap((p) => [p.alias, p.provider.model])];
+	assert.ok(
+		known.some((id) => got.message.includes(id)),
+		`names no known id: ${got.message}`,
+	);
 	await quiet();
 }
 
@@ -646,9 +653,9 @@ async function runOne(test) {
 
 const tests = DRIVERS.flatMap((driver) =>
 	PAIRS.filter((p) => p.client === driver.dialect).flatMap((pair) =>
-		CASES.filter((c) => (driver.only ?? /./).test(c.name)).map((c) =>
-			testOf(driver, pair, c),
-		),
+		CASES.filter((c) => (driver.only ?? /./).test(c.name))
+			.filter((c) => c.fits?.(driver) ?? true)
+			.map((c) => testOf(driver, pair, c)),
 	),
 );
 let passed = 0;
