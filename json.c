@@ -23,10 +23,23 @@
 
 /* ---- words of bytes ---- */
 
+#define WORD sizeof(size_t)
+#define WORD_BITS (WORD * 8)
 #define ONES (SIZE_MAX / 0xff) /* 0x01 in each byte */
 #define LOW7 (ONES * 0x7f)
 #define HIGH (ONES * 0x80)
-#define WORD_BITS (sizeof(size_t) * 8)
+
+/*
+ * The high bit of each byte of w that is a quote, a backslash or a control
+ * byte. The seven low bits are added to on their own, so no carry leaves a
+ * byte and every flag is exact in both byte orders. Flipping bit 1 takes the
+ * quote (0x22) to 0x20 and leaves the controls below and all else above it: so
+ * one comparison finds both. Macros, as -Os would call a function that is used
+ * so often.
+ */
+#define OVER(w) ((((w) & LOW7) ^ ONES * 0x02) + ONES * (0x80 - 0x21))
+#define OTHER(w) ((((w) & LOW7) ^ ONES * '\\') + LOW7)
+#define SPECIAL(w) (~((OVER(w) & OTHER(w)) | (w)) & HIGH)
 
 static size_t
 load_word(const char *p)
@@ -35,23 +48,6 @@ load_word(const char *p)
 
 	memcpy(&w, p, sizeof(w));
 	return w;
-}
-
-/*
- * The high bit of each byte that is a quote, a backslash, a control byte or
- * over 0x7f. The seven low bits are added to on their own, so no carry leaves
- * a byte and every flag is exact in both byte orders. Flipping bit 1 takes the
- * quote (0x22) to 0x20 and leaves the controls below and all else above it: so
- * one comparison finds both.
- */
-static size_t
-flag_special(size_t w)
-{
-	size_t low = w & LOW7;
-	size_t over = (low ^ ONES * 0x02) + ONES * (0x80 - 0x21);
-	size_t other = (low ^ ONES * '\\') + LOW7;
-
-	return (~(over & other) | w) & HIGH;
 }
 
 /* Known when compiled: costs nothing. */
@@ -86,13 +82,14 @@ before_flag(size_t flags)
 static const char *
 skip_plain(const char *p, const char *end)
 {
-	size_t flags;
+	size_t w;
 
-	while ((size_t)(end - p) >= sizeof(size_t)) {
-		flags = flag_special(load_word(p));
-		if (flags != 0)
-			return p + before_flag(flags);
-		p += sizeof(size_t);
+	while ((size_t)(end - p) >= WORD) {
+		w = load_word(p);
+		w = SPECIAL(w) | (w & HIGH);
+		if (w != 0)
+			return p + before_flag(w);
+		p += WORD;
 	}
 	while (p < end && (unsigned char)*p >= 0x20 &&
 	    (unsigned char)*p < 0x80 && *p != '"' && *p != '\\')
@@ -185,20 +182,6 @@ skip_utf8(const char *p, const char *end)
 	return p;
 }
 
-/* The first byte in p..end that needs a closer look: quote, backslash, control
- * byte, or a sequence that skip_utf8 leaves alone. Or end. */
-static const char *
-skip_valid(const char *p, const char *end)
-{
-	const char *from;
-
-	do {
-		from = skip_plain(p, end);
-		p = skip_utf8(from, end);
-	} while (p != from);
-	return p;
-}
-
 /* The same three answers for the escape that begins with the backslash at p.
  * RFC 8259 section 7. */
 static enum parse
@@ -229,6 +212,182 @@ escape_seq(const char *p, size_t n, size_t *len)
 	default:
 		return PARSE_BAD;
 	}
+}
+
+/* ---- blocks of eight words ---- */
+
+/*
+ * Scanned word by word, each escape costs one wrong guess of the processor and
+ * a new start. So behind the first one the flags of a whole block are gathered
+ * into a mask, a bit a byte, the first byte lowest, and are served from there;
+ * sequences of UTF-8 are checked for the block as a whole.
+ */
+#define BLOCK WORD_BITS
+
+/* The product brings the flags of a word together in its highest bits. */
+#define GATHER_LITTLE \
+	(WORD == 8 ? (size_t)0x0002040810204081 : (size_t)0x00204081)
+#define GATHER_BIG \
+	(WORD == 8 ? (size_t)0x8040201008040201 : (size_t)0x80402010)
+#define GATHER(flags) \
+	((little_endian() ? (flags) * GATHER_LITTLE : \
+			    ((flags) >> 7) * GATHER_BIG) & \
+	    ~(size_t)0 << (WORD_BITS - WORD))
+#define PUSH(mask, w) ((mask) >> WORD | GATHER(SPECIAL(w)))
+
+static size_t
+special_mask(const char *p)
+{
+	size_t mask = 0;
+
+	mask = PUSH(mask, load_word(p));
+	mask = PUSH(mask, load_word(p + WORD));
+	mask = PUSH(mask, load_word(p + 2 * WORD));
+	mask = PUSH(mask, load_word(p + 3 * WORD));
+	mask = PUSH(mask, load_word(p + 4 * WORD));
+	mask = PUSH(mask, load_word(p + 5 * WORD));
+	mask = PUSH(mask, load_word(p + 6 * WORD));
+	return PUSH(mask, load_word(p + 7 * WORD));
+}
+
+/* The number of a bit that stands alone. The 64 windows of six bits of the
+ * factor (a de Bruijn sequence) are all different. */
+static size_t
+bit_number(size_t bit)
+{
+	static const unsigned char number[64] = {
+		0, 1, 48, 2, 57, 49, 28, 3, 61, 58, 50, 42, 38, 29, 17, 4,
+		62, 55, 59, 36, 53, 51, 43, 22, 45, 39, 33, 30, 24, 18, 12, 5,
+		63, 47, 56, 27, 60, 41, 37, 16, 54, 35, 52, 21, 44, 32, 23, 11,
+		46, 26, 40, 15, 34, 20, 31, 10, 25, 14, 19, 9, 13, 8, 7, 6,
+	};
+
+	return number[(uint64_t)bit * 0x03f79d71b4cb0a89 >> 58];
+}
+
+/*
+ * May the bytes over 0x7f of the block at p pass? True when all are whole
+ * sequences of two and three bytes: each tail stands behind a lead that asks
+ * for it and the other way round. The kinds that RFC 3629 restricts further
+ * (leads c0, c1, e0, ed and from f0 on) give false: utf8_seq decides there.
+ * A sequence may hang over the end. One byte before and one behind the block
+ * are read.
+ */
+static bool
+is_simple_utf8(const char *p)
+{
+	size_t all = 0, bad = 0, i, before, w, behind, low;
+
+	for (i = 0; i < 8; i++)
+		all |= load_word(p + i * WORD);
+	if ((all & HIGH) == 0)
+		return true;
+	if (is_tail(*p))
+		return false;
+	for (i = 0; i < 8; i++, p += WORD) {
+		before = load_word(p - 1);
+		w = load_word(p);
+		behind = load_word(p + 1);
+		bad |= (behind & ~(behind << 1)) ^
+		    ((w & w << 1) | (before & before << 1 & before << 2));
+		bad |= w & w << 1 & w << 2 & w << 3;
+		low = w & LOW7;
+		bad |= w & ~((((low & ONES * 0x7e) ^ ONES * 0x40) + LOW7) &
+		    ((low ^ ONES * 0x60) + LOW7) &
+		    ((low ^ ONES * 0x6d) + LOW7));
+	}
+	return (bad & HIGH) == 0;
+}
+
+/* The length of the whole and valid escape at p, else 0. */
+static size_t
+escape_len(const char *p, const char *end)
+{
+	size_t len;
+
+	return escape_seq(p, (size_t)(end - p), &len) == PARSE_OK ? len : 0;
+}
+
+/* From p, one escape or run of UTF-8 further; p itself if that is not whole or
+ * not valid. */
+static const char *
+skip_one(const char *p, const char *end, bool *escaped)
+{
+	const char *next = p;
+	size_t len;
+
+	if (*p == '\\') {
+		*escaped = true;
+		return p + escape_len(p, end);
+	}
+	next = skip_utf8(p, end);
+	if (next == p && utf8_seq(p, (size_t)(end - p), &len) == PARSE_OK)
+		next += len;
+	return next;
+}
+
+/* Through the block at p, which is_simple_utf8, up to a quote, a control byte or
+ * a bad escape in it; else to the first character behind it. */
+static const char *
+skip_block(const char *p, const char *end, bool *escaped)
+{
+	const char *next = p + BLOCK, *at;
+	size_t mask = special_mask(p), bit, len;
+
+	if ((unsigned char)next[-1] >= 0xc0)
+		next--;
+	else if ((unsigned char)next[-2] >= 0xe0)
+		next -= 2;
+	for (; mask != 0; mask &= ~(bit | bit << 1)) {
+		bit = mask & (0 - mask);
+		at = p + bit_number(bit);
+		if (*at != '\\')
+			return at;
+		*escaped = true;
+		len = escape_len(at, end);
+		if (len == 0)
+			return at;
+		if (at + len > next)
+			next = at + len;
+	}
+	return next;
+}
+
+/* The same in single steps, at least to near, for what is no block or no
+ * simple one. */
+static const char *
+skip_steps(const char *p, const char *near, const char *end, bool *escaped)
+{
+	const char *from;
+
+	do {
+		from = skip_plain(p, end);
+		if (from == end || *from == '"')
+			return from;
+		p = skip_one(from, end, escaped);
+	} while (p != from && p < near);
+	return p;
+}
+
+/* From p inside a string: its closing quote, or the first byte that is not
+ * good or not whole, or end. Short strings end in the first line. */
+static const char *
+skip_string(const char *p, const char *end, bool *escaped)
+{
+	const char *from, *near;
+
+	p = skip_plain(p, end);
+	while (p < end && *p != '"') {
+		from = p;
+		near = (size_t)(end - p) > BLOCK ? p + BLOCK : end;
+		if (near != end && is_simple_utf8(p))
+			p = skip_block(p, end, escaped);
+		else
+			p = skip_steps(p, near, end, escaped);
+		if (p == from)
+			break;
+	}
+	return p;
 }
 
 /* ---- pull tokenizer ---- */
@@ -325,8 +484,8 @@ close_bracket(struct json *j, enum json_type type)
 	return give(j, type, j->pos + 1, (struct str){ NULL, 0 });
 }
 
-/* What a string may hold besides plain ASCII, at p < end: the answers of
- * escape_seq, and why has a new text for the bad ones. */
+/* What is the matter at p < end, where skip_string gave up: the answers of
+ * escape_seq and utf8_seq, and why they are not OK. */
 static enum parse
 string_part(const char *p, const char *end, size_t *len, const char **why)
 {
@@ -358,24 +517,15 @@ scan_string(struct json *j, struct str doc, bool final, enum json_type type)
 	const char *end = doc.p + doc.n, *p;
 	const char *why = NULL;
 	enum parse r = PARSE_OK;
-	size_t len;
+	size_t len = 0;
 
 	if (j->scan == 0) {
 		j->scan = j->pos + 1;
 		j->escaped = false;
 	}
-	p = doc.p + j->scan;
-	for (;;) {
-		p = skip_valid(p, end);
-		if (p == end || *p == '"')
-			break;
-		if (*p == '\\')
-			j->escaped = true;
+	p = skip_string(doc.p + j->scan, end, &j->escaped);
+	if (p < end && *p != '"')
 		r = string_part(p, end, &len, &why);
-		if (r != PARSE_OK)
-			break;
-		p += len;
-	}
 	if (r == PARSE_BAD)
 		return fail(j, (size_t)(p - doc.p) + len, why);
 	if (p == end || r == PARSE_MORE) {
@@ -688,6 +838,20 @@ json_close(struct json_out *o, char bracket)
 	put(o, &bracket, 1);
 	o->depth--;
 	o->first = false;
+}
+
+/* The first byte in p..end that needs a closer look: quote, backslash, control
+ * byte, or a sequence that skip_utf8 leaves alone. Or end. */
+static const char *
+skip_valid(const char *p, const char *end)
+{
+	const char *from;
+
+	do {
+		from = skip_plain(p, end);
+		p = skip_utf8(from, end);
+	} while (p != from);
+	return p;
 }
 
 /* The escape or the sequence at p, of n > 0 bytes, at which skip_valid stopped;

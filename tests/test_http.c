@@ -408,14 +408,24 @@ check_head(const struct row *r, bool answer)
 	buf_free(&got);
 }
 
+/* n times c; one growth, however small the step. */
+static void
+fill(struct buf *b, char c, size_t n)
+{
+	char *p = buf_room(b, n);
+
+	CHECK(p != NULL);
+	memset(p, c, n);
+	b->len += n;
+}
+
 /* GET with a target of this many bytes behind the slash. */
 static void
 make_long_line(struct buf *b, size_t n)
 {
 	buf_clear(b);
 	buf_addz(b, "GET /");
-	while (n-- > 0)
-		buf_addc(b, 'x');
+	fill(b, 'x', n);
 	buf_addz(b, " HTTP/1.1\r\n" HOST "\r\n");
 }
 
@@ -690,7 +700,7 @@ test_chunks_cut(void)
 static void
 chunk_limit(const char *before, size_t n, char c, const char *behind)
 {
-	size_t more, i, rest;
+	size_t more, rest;
 	struct buf b, got;
 
 	buf_init(&b, 1 << 16);
@@ -698,8 +708,7 @@ chunk_limit(const char *before, size_t n, char c, const char *behind)
 	for (more = 0; more < 2; more++) {
 		buf_clear(&b);
 		buf_addz(&b, before);
-		for (i = 0; i < n + more; i++)
-			buf_addc(&b, c);
+		fill(&b, c, n + more);
 		buf_addz(&b, behind);
 		CHECK_INT(dechunk_all(buf_str(&b), b.len, b.len, &got, &rest),
 		    more == 0 ? PARSE_OK : PARSE_BAD);

@@ -177,6 +177,17 @@ test_read_request_bad(void)
 	free(h);
 }
 
+/* n times c; one growth, however small the step. */
+static void
+fill(struct buf *b, char c, size_t n)
+{
+	char *p = buf_room(b, n);
+
+	CHECK(p != NULL);
+	memset(p, c, n);
+	b->len += n;
+}
+
 /* Heads around the size of the input buffer and over it, and over max. */
 static void
 test_read_large(void)
@@ -185,7 +196,7 @@ test_read_large(void)
 		20000, 32767, 32768, 32769, 40000 };
 	struct http_head *h = malloc(sizeof(*h));
 	struct buf copy, in;
-	size_t i, k;
+	size_t i;
 
 	buf_init(&copy, 32768);
 	buf_init(&in, 1 << 17);
@@ -198,8 +209,7 @@ test_read_large(void)
 
 		buf_clear(&in);
 		buf_addz(&in, GET "A: ");
-		for (k = sizes[i] - in.len - 4; k > 0; k--)
-			buf_addc(&in, 'b');
+		fill(&in, 'b', sizes[i] - in.len - 4);
 		buf_addz(&in, "\r\n\r\n");
 		CHECK_INT(in.len, sizes[i]);
 		buf_addz(&in, "behind it");
@@ -219,8 +229,7 @@ test_read_large(void)
 	}
 	/* A request line without end is not waited for. */
 	buf_clear(&in);
-	for (k = 0; k < HTTP_LINE_MAX + 2; k++)
-		buf_addc(&in, 'G');
+	fill(&in, 'G', HTTP_LINE_MAX + 2);
 	{
 		struct sender s;
 		struct net_conn *c = sender_open(&s, buf_str(&in), 100, false);
@@ -443,11 +452,8 @@ test_body_large(void)
 
 	buf_init(&in, 1 << 20);
 	for (i = 1; i < 600; i++) {
-		size_t k = in.len;
-
 		buf_fmt(&in, "%x\r\n", (unsigned)i);
-		for (k = 0; k < i; k++)
-			buf_addc(&in, 'x');
+		fill(&in, 'x', i);
 		buf_addz(&in, "\r\n");
 	}
 	buf_addz(&in, "0\r\n\r\n");

@@ -90,6 +90,10 @@ ROWS = [
 ]
 
 
+def one_line(text):
+    return " ".join(text.split())[:600]
+
+
 class Rig:
     """Everything around the subjects: directory, CPUs, the mock, TLS before it, the results."""
 
@@ -195,13 +199,13 @@ class Rig:
         out, err = process.communicate(timeout=LOAD_S + 30)
         result = {k: int(v) for k, v in (x.split("=") for x in out.split())}
         if process.returncode != 0 or "errors" not in result:
-            raise Failed("load failed: " + err.strip()[:300])
+            raise Failed("load failed: " + one_line(err))
         bad = {k: result.get(k, 0) for k in ("errors", "lost", "reordered", "unended")}
         if any(bad.values()):
+            # What it cost to fail is no figure.
             self.faults[name] += sum(bad.values())
-            self.problems.append("line %s, %s: %s; %s" % (
-                self.line, name, " ".join("%s=%d" % x for x in bad.items() if x[1]),
-                err.strip()[:400] or "no word from the load"))
+            raise Failed("%s: %s; %s" % (
+                name, " ".join("%s=%d" % x for x in bad.items() if x[1]), one_line(err)))
         return result
 
     def load(self, name, mode, port, **options):
@@ -218,11 +222,26 @@ class Rig:
         return max(n // 4, 1) if self.args.quick else n
 
     def close(self):
-        if self.terminator is not None:
-            subjects.stop(self.terminator.process)
+        subjects.Running.stop_all()
         if self.mock is not None:
             self.mock.stdin.close()
             subjects.stop(self.mock)
+
+
+def translates(rig, s):
+    """Whether s answers a chat request with a Messages upstream."""
+    with s.start("messages") as r:
+        c = http.client.HTTPConnection("127.0.0.1", r.port, timeout=10)
+        c.request("POST", "/v1/chat/completions", body='{"model":"%s","messages":[{"role":"user",'
+                  '"content":"bench:mark=probe"}]}' % s.model("messages"),
+                  headers={"content-type": "application/json"})
+        answer = c.getresponse()
+        text = answer.read().decode(errors="replace")
+        c.close()
+    if answer.status == 400:
+        rig.notes.append("lines 13-15 and 16b are empty: %s refuses to translate: %s" % (
+            s.name, one_line(text)))
+    return answer.status != 400
 
 
 # Measurements. Each makes one repetition of its rows, going round the subjects.
@@ -318,23 +337,21 @@ def streams(rig, s, way, conns, rate, seconds):
         process = rig.open_load("sse", r.port, model=s.model(way), conns=conns, count=conns,
                                 rate=rate, events=int(rate * (seconds + 0.8)))
         try:
-            if process.stdout.readline().strip() == "started=1":
-                time.sleep(0.2)
-                sent, before = rig.mock_stats()["events"], r.cpu_ns()
-                time.sleep(seconds)
-                cpu, sent = r.cpu_ns() - before, rig.mock_stats()["events"] - sent
-                rss = r.rss_kb() / 1024
-                if sent == 0:
-                    raise Failed("%s: no events came in the window" % s.name)
-            else:
-                cpu, sent, rss = None, 0, None
+            if process.stdout.readline().strip() != "started=1":
+                rig.end_load(s.name, process)
+                raise Failed("%s: not all of %d streams began" % (s.name, conns))
+            time.sleep(0.2)
+            sent, before = rig.mock_stats()["events"], r.cpu_ns()
+            time.sleep(seconds)
+            cpu, sent = r.cpu_ns() - before, rig.mock_stats()["events"] - sent
+            rss = r.rss_kb() / 1024
             rig.end_load(s.name, process)
+            if sent == 0:
+                raise Failed("%s: no event was sent in the window" % s.name)
         finally:
             if process.poll() is None:
                 process.kill()
                 process.wait()
-        if cpu is None:
-            raise Failed("%s: not all of %d streams began" % (s.name, conns))
         return cpu / sent / 1000, rss
 
 
@@ -456,7 +473,7 @@ class Idle:
                 self.rig.add("22", r.name, self.after[r.name] - self.before[r.name])
             else:
                 self.rig.problems.append("line 22: %s ended while idle: %s" % (r.name, r.said()))
-            subjects.stop(r.process)
+            r.stop()
 
 
 # These measure one base line for all subjects.
@@ -496,6 +513,10 @@ def progress(text):
         print("\r%-60s\r%s" % ("", text), end="", file=sys.stderr, flush=True)
 
 
+def able(s, m, mute):
+    return m.way in s.ways and not (m.way == "messages" and s.name in mute)
+
+
 def measure(rig, m, group):
     """One repetition. One subject's failure shall not take the others' figures away."""
     for part in [group] if m.run in TOGETHER else [[s] for s in group]:
@@ -508,12 +529,15 @@ def measure(rig, m, group):
 def measure_all(rig, each):
     idle = Idle(rig, each) if wanted(rig.args.only, "22") else None
     plan = [m for m in MEASURES if any(wanted(rig.args.only, row) for row in m.rows)
-            and (rig.tls_port is not None or m.way not in ("tls", "close"))
-            and any(m.way in s.ways for s in each)]
+            and (rig.tls_port is not None or m.way not in ("tls", "close"))]
+    mute = set()
+    if any(m.way == "messages" for m in plan):
+        mute = {s.name for s in each if "messages" in s.ways and not translates(rig, s)}
     took = {}
     for rep in range(rig.args.reps):
         for m in plan:
-            if m.reps and rep >= m.reps:
+            group = [s for s in each if able(s, m, mute)]
+            if not group or (m.reps and rep >= m.reps):
                 continue
             if rep > 0 and rig.elapsed() + took[m.rows] > rig.args.seconds:
                 rig.short = True
@@ -521,7 +545,7 @@ def measure_all(rig, each):
             began = time.monotonic()
             rig.line = ",".join(m.rows)
             progress("repetition %d of %d, line %s" % (rep + 1, rig.args.reps, rig.line))
-            measure(rig, m, [s for s in each if m.way in s.ways])
+            measure(rig, m, group)
             took[m.rows] = time.monotonic() - began
     progress("")
     if idle is not None:
@@ -625,6 +649,9 @@ def bench(rig):
     for s in everyone:
         if s.reason is not None:
             rig.notes.append("%s: %s: its column is empty" % (s.name, s.reason))
+        elif s.name == "llmux":
+            rig.notes.append("llmux is %s, %d bytes" % (os.path.relpath(s.binary),
+                                                       os.path.getsize(s.binary)))
     if rig.files < 4200:
         rig.problems.append("the limit of open files is %d; 1000 streams need 4200" % rig.files)
     rig.start_tls(nginx)

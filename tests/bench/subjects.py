@@ -192,6 +192,7 @@ def stop(process):
 
 class Running:
     """One started program; a context manager that ends it."""
+    started = []
 
     def __init__(self, name, argv, port, directory, cpus, env=None, workers=0):
         self.name, self.port = name, port
@@ -200,6 +201,7 @@ class Running:
             self.process = subprocess.Popen(
                 argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env, cwd=directory,
                 preexec_fn=lambda: os.sched_setaffinity(0, cpus))
+        self.started.append(self.process)
         self.wait_ready(workers)
         self.pids = [self.process.pid] + children(self.process.pid)
 
@@ -207,7 +209,16 @@ class Running:
         return self
 
     def __exit__(self, *_):
+        self.stop()
+
+    def stop(self):
         stop(self.process)
+        self.started.remove(self.process)
+
+    @classmethod
+    def stop_all(cls):
+        for process in cls.started:
+            stop(process)
 
     def wait_ready(self, workers):
         """Until the port is open and so many child processes are there: nginx listens before
