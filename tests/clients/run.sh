@@ -12,7 +12,8 @@
 #	LLMUX		the binary, a path with a slash; default: the one of this tree
 #	REGEX		only the tests whose name matches
 # Environment: NODE (default node, 20.11 or later), BIG_DIR (where Claude Code and Codex are
-# installed, default under the directory for temporary files).
+# installed, default under the directory for temporary files); ASAN_OPTIONS and TSAN_OPTIONS go to
+# llmux (a leak check needs ptrace, which its sandbox forbids: detect_leaks=0).
 # Packages come from npm with the versions and hashes of the lock files; no install script runs.
 # Everything is bounded in time, and nothing that was started here is left running.
 set -eu
@@ -136,7 +137,8 @@ start_llmux() {
 	export LLMUX_LISTEN BASE
 	mkdir -m 700 "$dir/state"
 	(umask 077 && "$NODE" config.mjs >"$dir/llmux.conf")
-	env -i PATH="$PATH" HOME="$dir" timeout -k 5 "$LIFE_S" "$LLMUX" serve -c "$dir/llmux.conf" \
+	env -i PATH="$PATH" HOME="$dir" ASAN_OPTIONS="${ASAN_OPTIONS:-}" \
+		TSAN_OPTIONS="${TSAN_OPTIONS:-}" timeout -k 5 "$LIFE_S" "$LLMUX" serve -c "$dir/llmux.conf" \
 		>"$dir/llmux.log" 2>"$dir/llmux.err" 9>&- &
 	llmux_pid=$!
 	until_true healthy || die "llmux: did not start: $(said)"
