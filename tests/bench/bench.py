@@ -56,6 +56,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 LOAD_S = 120          # no single load may take longer
 IDLE_SETTLE_S, IDLE_S = 2, 20
 UPLOAD = 8 << 20
+OTHERS = 10           # per cent of the machine: from here on the reader is warned
+STREAM_S = 100        # a stream that is not ended before
 FLAT_KB = 64
 
 # The project's budgets. base: what a factor is a factor of; "own" is llmux's own pass-through.
@@ -94,6 +96,13 @@ def one_line(text):
     return " ".join(text.split())[:600]
 
 
+def busy_s():
+    """CPU seconds of the whole machine that were not idle."""
+    with open("/proc/stat") as f:
+        t = [int(x) for x in f.readline().split()[1:9]]
+    return (sum(t) - t[3] - t[4]) / os.sysconf("SC_CLK_TCK")
+
+
 class Rig:
     """Everything around the subjects: directory, CPUs, the mock, TLS before it, the results."""
 
@@ -111,9 +120,15 @@ class Rig:
         resource.setrlimit(resource.RLIMIT_NOFILE, (self.files, self.files))
         self.line = "-"
         self.began, self.short = time.monotonic(), False
+        self.busy_s, self.own_s = busy_s(), sum(os.times()[:4])
         self.mock = self.terminator = None
         self.tls_port = self.close_port = self.plain_port = None
         self.ca = self.cert = self.key = None
+
+    def others(self):
+        """The share of the machine, in per cent, that other programs have used."""
+        own = sum(os.times()[:4]) - self.own_s
+        return max(0, 100 * (busy_s() - self.busy_s - own) / self.elapsed() / os.cpu_count())
 
     def elapsed(self):
         return time.monotonic() - self.began
@@ -143,9 +158,9 @@ class Rig:
             raise Failed("the mock upstream did not start")
         self.mock_port = int(line[5:])
 
-    def mock_stats(self):
+    def mock_stats(self, what="stats"):
         c = http.client.HTTPConnection("127.0.0.1", self.mock_port, timeout=10)
-        c.request("GET", "/bench/stats")
+        c.request("GET", "/bench/" + what)
         text = c.getresponse().read().decode()
         c.close()
         return {k: int(v) for k, v in (x.split("=") for x in text.split())}
@@ -332,10 +347,12 @@ def event_latency(rig, each):
 
 
 def streams(rig, s, way, conns, rate, seconds):
-    """CPU us for an event, and RSS in MB, both while all streams run."""
+    """CPU us for an event, and RSS in MB, both while all streams run; then they are ended, and
+    the load must have seen as many events as the mock has sent."""
+    at_start = rig.mock_stats()["events"]
     with s.start(way) as r:
         process = rig.open_load("sse", r.port, model=s.model(way), conns=conns, count=conns,
-                                rate=rate, events=int(rate * (seconds + 0.8)))
+                                rate=rate, events=rate * STREAM_S, early=1)
         try:
             if process.stdout.readline().strip() != "started=1":
                 rig.end_load(s.name, process)
@@ -345,9 +362,14 @@ def streams(rig, s, way, conns, rate, seconds):
             time.sleep(seconds)
             cpu, sent = r.cpu_ns() - before, rig.mock_stats()["events"] - sent
             rss = r.rss_kb() / 1024
-            rig.end_load(s.name, process)
-            if sent == 0:
-                raise Failed("%s: no event was sent in the window" % s.name)
+            active = rig.mock_stats("end")["active"]
+            seen = rig.end_load(s.name, process)["events"]
+            missing = rig.mock_stats()["events"] - at_start - seen
+            if missing != 0:
+                rig.faults[s.name] += abs(missing)
+                raise Failed("%s: %d events are missing" % (s.name, missing))
+            if active != conns or sent == 0:
+                raise Failed("%s: only %d of %d streams ran at once" % (s.name, active, conns))
         finally:
             if process.poll() is None:
                 process.kill()
@@ -639,9 +661,6 @@ def arguments():
 
 
 def bench(rig):
-    if os.getloadavg()[0] > 1:
-        rig.notes.append("load average %.1f at the start: the machine is busy, figures are "
-                         "high and rough" % os.getloadavg()[0])
     rig.build()
     rig.start_mock()
     nginx = subjects.Nginx(rig)
@@ -679,6 +698,9 @@ def main():
             shutil.rmtree(directory, ignore_errors=True)
     if rig.short:
         rig.notes.append("the time was used up: some lines have fewer repetitions")
+    if rig.others() > OTHERS:
+        rig.notes.append("other programs used %d %% of the machine: the figures are high and "
+                         "rough" % rig.others())
     table(rig)
     for text in rig.notes:
         print("note: " + text)

@@ -4,6 +4,7 @@
  *
  *   load req|sse|upload --port N [--path P] [--model M] [--conns C] [--count N] [--body B]
  *        [--events N] [--rate R] [--pad N] [--seconds S] [--ramp N] [--key K] [--bytes 1]
+ *        [--early 1]
  *   load start --port N -- COMMAND [ARG ...]
  *
  * req, upload: C keep-alive connections send N requests of B body bytes, each as soon as its
@@ -15,6 +16,8 @@
  * It prints key=value lines; times are in ns. sse prints "started=1" as soon as each of the C
  * first streams has had its first event. errors= counts requests that failed in any way (the
  * first is described on stderr); lost=, reordered= and unended= count faults inside streams.
+ * With --early a stream may end, in due form, before --events. With --bytes the upstream must
+ * have got as many body bytes as were sent.
  * Exit status: 0 whatever was measured, 1 if it could not run, 2 usage.
  *
  * It does not: speak TLS, resolve names, parse JSON, check an event's other fields.
@@ -77,7 +80,7 @@ static const struct dialect {
 };
 
 static struct {
-	uint64_t port, conns, count, body, events, rate, pad, seconds, ramp, bytes;
+	uint64_t port, conns, count, body, events, rate, pad, seconds, ramp, bytes, early;
 } opt = {.conns = 1, .count = 1, .body = 1024, .events = 20, .seconds = 60, .ramp = 64};
 
 static enum mode mode;
@@ -395,7 +398,7 @@ answer_end(struct conn *c, uint64_t now)
 	} else {
 		if (!c->ended)
 			count.unended++;
-		if (c->next < opt.events)
+		if (c->next < opt.events && opt.early == 0)
 			count.lost += opt.events - c->next;
 	}
 	if (why == NULL)
@@ -721,7 +724,7 @@ set(const char *name, const char *v)
 		{"--port", &opt.port}, {"--conns", &opt.conns}, {"--count", &opt.count},
 		{"--body", &opt.body}, {"--events", &opt.events}, {"--rate", &opt.rate},
 		{"--pad", &opt.pad}, {"--seconds", &opt.seconds}, {"--ramp", &opt.ramp},
-		{"--bytes", &opt.bytes},
+		{"--bytes", &opt.bytes}, {"--early", &opt.early},
 	};
 	const struct {
 		const char *name, **value;
@@ -760,6 +763,7 @@ main(int argc, char **argv)
 		fprintf(stderr, "usage: load req|sse|upload --port N [--path P] [--model M]\n"
 		    "            [--conns C] [--count N] [--body B] [--events N] [--rate R]\n"
 		    "            [--pad N] [--seconds S] [--ramp N] [--key K] [--bytes 1]\n"
+		    "            [--early 1]\n"
 		    "       load start --port N -- COMMAND [ARG ...]\n");
 		return 2;
 	}

@@ -15,7 +15,8 @@
  * The shape of an answer is set, weakest first, by the flags; by the fields x-bench-events,
  * -rate, -pad, -size, -mark; and, as proxies drop fields that they do not know, by a mark
  * anywhere in the body, as in the user's text "bench:events=50,rate=50,mark=a1".
- * GET /bench/stats: counters as key=value lines.
+ * GET /bench/stats: counters as key=value lines; active= is the number of streams with a rate
+ * that run now. GET /bench/end: the same, and those streams end with their next event.
  *
  * It does not: speak TLS (put a TLS server before it), read chunked request bodies (411),
  * parse JSON (it searches for bytes), answer pipelined requests, check keys.
@@ -427,17 +428,19 @@ send_refusal(struct conn *c, const char *status)
 }
 
 static int
-send_stats(struct conn *c)
+send_stats(struct conn *c, bool end)
 {
 	char b[512];
 	int n = snprintf(b, sizeof b, "requests=%llu\nstreams=%llu\nevents=%llu\nconns=%llu\n"
-	    "open=%zu\ngone=%llu\nlate=%llu\nbad=%llu\nnow=%llu\n",
+	    "open=%zu\ngone=%llu\nlate=%llu\nbad=%llu\nactive=%zu\n",
 	    (unsigned long long)count.requests, (unsigned long long)count.streams,
 	    (unsigned long long)count.events, (unsigned long long)count.conns, open_conns,
 	    (unsigned long long)count.gone, (unsigned long long)count.late,
-	    (unsigned long long)count.bad, (unsigned long long)now_ns());
+	    (unsigned long long)count.bad, heap_len);
 	struct text body = {b, (size_t)n, sizeof b};
 
+	for (size_t i = 0; end && i < heap_len; i++)
+		heap[i]->plan.events = heap[i]->next;
 	return send_answer(c, "200 OK", "text/plain", &body);
 }
 
@@ -448,8 +451,6 @@ request_answer(struct conn *c)
 	char b[128];
 	struct text what = {b, 0, sizeof b}, t = {answer, 0, sizeof answer};
 
-	if (c->shape == NULL)
-		return send_stats(c);
 	count.requests++;
 	if (c->wants_stream)
 		return stream_start(c);
@@ -614,7 +615,9 @@ head_take(struct conn *c, size_t n)
 		return send_refusal(c, "400 Bad Request");
 	path++;
 	if (!post && sp - path == 12 && memcmp(path, "/bench/stats", 12) == 0)
-		return send_stats(c);
+		return send_stats(c, false);
+	if (!post && sp - path == 10 && memcmp(path, "/bench/end", 10) == 0)
+		return send_stats(c, true);
 	c->shape = shape_of(path, (size_t)(sp - path));
 	if (!post || c->shape == NULL)
 		return send_refusal(c, "404 Not Found");

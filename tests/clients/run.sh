@@ -137,8 +137,9 @@ start_llmux() {
 	export LLMUX_LISTEN BASE
 	mkdir -m 700 "$dir/state"
 	(umask 077 && "$NODE" config.mjs >"$dir/llmux.conf")
-	env -i PATH="$PATH" HOME="$dir" ASAN_OPTIONS="${ASAN_OPTIONS:-}" \
-		TSAN_OPTIONS="${TSAN_OPTIONS:-}" timeout -k 5 "$LIFE_S" "$LLMUX" serve -c "$dir/llmux.conf" \
+	env -i PATH="$PATH" HOME="$dir" \
+		ASAN_OPTIONS="${ASAN_OPTIONS:-}" TSAN_OPTIONS="${TSAN_OPTIONS:-}" \
+		timeout -k 5 "$LIFE_S" "$LLMUX" serve -c "$dir/llmux.conf" \
 		>"$dir/llmux.log" 2>"$dir/llmux.err" 9>&- &
 	llmux_pid=$!
 	until_true healthy || die "llmux: did not start: $(said)"
