@@ -690,19 +690,23 @@ open_identity(struct conf *c, struct err *e)
 static int
 open_trust(struct conf *c, struct err *e)
 {
-	size_t i;
+	const struct provider *needs = NULL, *p;
 
-	for (i = 0; i < c->n_providers; i++)
-		if (c->providers[i].enabled && c->providers[i].tls)
-			break;
-	if (i == c->n_providers || c->trust != NULL)
+	/* One that has no credential yet is not called, and needs no roots. */
+	for (p = c->providers; p < c->providers + c->n_providers; p++)
+		if (p->enabled && p->tls && (needs == NULL ||
+		    (needs->api_key.n == 0 && p->api_key.n > 0)))
+			needs = p;
+	if (needs == NULL || c->trust != NULL)
 		return 0;
 	c->trust = tls_trust_open(c->ca_file.p, e);
 	if (c->trust != NULL)
 		return 0;
-	err_prefix(e, "provider %.*s needs ca_file",
-	    STR_ARG(c->providers[i].name));
-	return -1;
+	err_prefix(e, "provider %.*s needs ca_file", STR_ARG(needs->name));
+	if (needs->api_key.n > 0)
+		return -1;
+	log_put(LOG_WARN, "%s", e->text);
+	return 0;
 }
 
 int

@@ -142,7 +142,8 @@ struct str conf_getenv(const struct conf *c, const char *name);
  */
 void conf_inherit(struct conf *c, const struct conf *old);
 /* Open what the config names: CA bundle, certificate and key. A missing CA
- * file is an error only if a provider needs TLS. Clamps max_clients to the
+ * file is an error only if a provider with a credential needs TLS, else a
+ * warning (trust stays NULL). Clamps max_clients to the
  * open files and max_body to the memory, with a line each. Refuses a listener
  * outside loopback when there is no local key (neither api_key nor one in the
  * key file), or a short one. */

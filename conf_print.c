@@ -395,7 +395,7 @@ put_part(struct buf *b, const char *what, uint64_t count, uint64_t each,
 uint64_t
 conf_budget(const struct conf *c, struct buf *b)
 {
-	uint64_t memory = conf_memory(c), sum, bodies, room, front, back, tls;
+	uint64_t memory = conf_memory(c), sum, room, front, back, tls;
 	bool lan = false, wide = false;
 	char tmp[24];
 	size_t i;
@@ -414,10 +414,12 @@ conf_budget(const struct conf *c, struct buf *b)
 	    "input, TLS" : "input");
 	sum += put_part(b, "pool", POOL_ENTRIES, back, "idle upstreams");
 	room = memory > sum ? memory - sum : 0;
-	bodies = c->max_clients * c->max_body;
-	if (bodies > room)
-		bodies = room;
-	sum += put_part(b, "bodies", 1, bodies, "what max_memory leaves");
+	if (c->max_clients * c->max_body > room)
+		sum += put_part(b, "bodies", 1, room,
+		    "what max_memory leaves");
+	else
+		sum += put_part(b, "bodies", c->max_clients, c->max_body,
+		    "max_body for each client");
 	sum += put_part(b, "base", 1, BASE_BYTES + c->a.sum + ROOT_BYTES *
 	    (c->trust == NULL ? 0 : tls_trust_count(c->trust)),
 	    "program, roots, config");

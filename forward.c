@@ -162,6 +162,10 @@ open_connection(struct attempt *a, bool fresh, struct err *e)
 	struct net_target t = { .host = p->host, .port = p->port,
 		.trust = p->tls ? c->trust : NULL, .proxy = &p->proxy };
 
+	/* Never in the clear because the roots are missing. */
+	if (p->tls && c->trust == NULL)
+		return err_set(e, ERR_INPUT, "no CA file could be read; set "
+		    "ca_file and reload");
 	a->up = fresh ? NULL : pool_get(p->pool_key);
 	if (a->up == NULL)
 		a->up = net_open(&t, a->r->client, due_in(c->connect_ms), e);
@@ -221,15 +225,17 @@ exchange(struct attempt *a, struct err *e)
 	}
 }
 
-/* Which dialect does this provider speak on the endpoint? False: not this
- * client's, and that needs a translation. */
+/* Does this provider speak the client's dialect on the endpoint? If not, that
+ * needs a translation. A server with wire = chat may still know Responses. */
 static bool
 same_dialect(const struct request *r, const struct provider *p)
 {
 	if (p->type == PROVIDER_ANTHROPIC)
 		return r->ep == EP_MESSAGES || r->ep == EP_COUNT;
-	return r->ep == EP_CHAT || r->ep == EP_RESPONSES ||
-	    r->ep == EP_COMPLETIONS || r->ep == EP_EMBEDDINGS;
+	if (r->ep == EP_CHAT)
+		return p->wire == WIRE_CHAT;
+	return r->ep == EP_RESPONSES || r->ep == EP_COMPLETIONS ||
+	    r->ep == EP_EMBEDDINGS;
 }
 
 enum outcome

@@ -23,9 +23,9 @@
 
 #include <string.h>
 
-#define TRAILERS_MAX 8192     /* bytes, all trailer lines together */
-#define CHUNK_SIZE_BITS 60    /* a size that still takes one hex digit */
-#define INFORMATIONAL_MAX 16  /* 1xx heads before the real one */
+#define TRAILERS_MAX 8192    /* bytes, all trailer lines together */
+#define CHUNK_SIZE_BITS 60   /* a size that still takes one hex digit */
+#define INFORMATIONAL_MAX 16 /* 1xx heads before the real one */
 
 static int
 refuse(struct http_bad *bad, int status, const char *why)
@@ -713,7 +713,7 @@ http_read_request(struct net_conn *c, struct buf *copy, struct http_head *h,
 	buf_clear(copy);
 	*bad = (struct http_bad){ 0, "" };
 	if (wait_request(c, idle_due, e) < 0)
-		return -1;
+		return e->kind == ERR_MEM ? refuse_unread(e, bad) : -1;
 	if (gather(c, copy, check_request_begin, due_in(head_ms), bad, e) < 0)
 		return refuse_unread(e, bad);
 	if (check_request_begin(buf_str(copy), bad) < 0 ||

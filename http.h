@@ -77,8 +77,10 @@ bool http_has_token(const struct http_head *h, const char *name,
 /*
  * Read a request head from c into copy (cleared first; its max is max_head),
  * so that the slices of h stay good while c goes on. 0; -1 with bad->status 0
- * when the peer closed between requests (ERR_PEER, nothing to answer) or on
- * ERR_TIME without any byte; else bad says what to answer (408 for ERR_TIME).
+ * when the peer closed between requests (ERR_PEER, nothing to answer), on
+ * ERR_TIME without any byte, and when the connection broke (ERR_SYS); else bad
+ * says what to answer (408 for ERR_TIME, 431 for ERR_LIMIT, 503 for ERR_MEM).
+ * An empty line before the request does not start head_ms.
  */
 int http_read_request(struct net_conn *c, struct buf *copy,
     struct http_head *h, int64_t idle_due, int64_t head_ms,

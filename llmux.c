@@ -201,6 +201,7 @@ load(int argc, char **argv, struct options *o, int takes)
 
 	if (options_read(o, argc, argv, takes) < 0)
 		return NULL;
+	log_setup(LOG_WARN, false); /* stdout is for the answer */
 	c = conf_load(&o->conf, &e);
 	if (c == NULL)
 		log_put(LOG_ERROR, "%s", e.text);
@@ -236,6 +237,7 @@ cmd_check(int argc, char **argv)
 		buf_free(&b);
 		return EXIT_OK;
 	}
+	log_setup(LOG_WARN, false); /* stdout is for the answer */
 	c = conf_load(&o.conf, &e);
 	if (c == NULL || conf_open(c, &e) < 0) {
 		log_put(LOG_ERROR, "%s", e.text);

@@ -86,7 +86,9 @@ client_left(struct attempt *a)
 		return FORWARD_DONE;
 	}
 	r->keep = false;
-	r->why = WHY_CLIENT_LEFT;
+	/* Codex closes right behind the last event: nothing was lost. */
+	if (!r->tap.done)
+		r->why = WHY_CLIENT_LEFT;
 	return FORWARD_DONE;
 }
 

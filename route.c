@@ -276,10 +276,6 @@ through_alias(const struct conf *c, const struct model_alias *m,
 		const struct provider *p;
 		struct str id;
 
-		if (str_eq(m->use.v[i], STR("echo"))) {
-			add(r, NULL, STR("echo"));
-			continue;
-		}
 		p = split(c, m->use.v[i], &id);
 		if (p != NULL)
 			add(r, p, id);
@@ -366,7 +362,7 @@ alias_usable(const struct conf *c, const struct model_alias *m)
 
 	through_alias(c, m, &r);
 	for (i = 0; i < r.n; i++)
-		if (r.c[i].provider == NULL || route_usable(r.c[i].provider))
+		if (route_usable(r.c[i].provider))
 			return true;
 	return false;
 }

@@ -643,8 +643,8 @@ test_budget(void)
 	CHECK(sum > (9 << 20) && sum < (64 << 20)); /* 8 bodies, base ... */
 	CHECK(has(buf_str(&b), "clients       8 x   112.0 KiB    896.0 KiB  "
 	    "stack, head, input\n"));
-	CHECK(has(buf_str(&b), "bodies                8.0 MiB      8.0 MiB  "
-	    "what max_memory leaves\n"));
+	CHECK(has(buf_str(&b), "bodies        8 x     1.0 MiB      8.0 MiB  "
+	    "max_body for each client\n"));
 	CHECK(has(buf_str(&b), "max_memory           64.0 MiB     64.0 MiB  "
 	    "as configured\n"));
 	CHECK(!has(buf_str(&b), "503"));
@@ -666,6 +666,7 @@ test_budget(void)
 	c->max_body = 32 << 20;
 	sum = conf_budget(c, &b);
 	CHECK(sum >= (65 << 20) && sum < (66 << 20));
+	CHECK(has(buf_str(&b), "what max_memory leaves\n"));
 	buf_free(&b);
 	conf_unref(c);
 }

@@ -17,6 +17,7 @@ struct from {
 
 #define S(z) { z, sizeof(z) - 1 }
 #define DOTS "127.0.0.1:8081"
+static struct str many[] = { S("nowhere") };
 static struct str two[] = { S("127.0.0.1:5001"), S("unix:/tmp/u") };
 
 static const struct from froms[] = {
@@ -49,6 +50,13 @@ static const struct from froms[] = {
 	{ .name = "--listen and --port", .flags = { .listen = { two, 1 },
 	    .port = S("1") }, .want = "--listen does not go together with "
 	    "--bind or --port" },
+	{ .name = "bad --listen", .flags = { .listen = { many, 1 } }, .want =
+	    "--listen \"nowhere\": " },
+	{ .name = "listeners behind --bind", .flags = { .bind = S("::1") },
+	    .file = "listen=unix:/1\nlisten=unix:/2\nlisten=unix:/3\n"
+	    "listen=unix:/4\nlisten=unix:/5\nlisten=unix:/6\n"
+	    "listen=unix:/7\nlisten=unix:/8", .want = "listen: expected at "
+	    "most 8 listeners" },
 	{ .name = "bad --port", .flags = { .port = S("x") }, .want =
 	    "--port \"x\": port is no number" },
 	{ .name = "bad LLMUX_PORT", .env = "LLMUX_PORT=70000", .want =
@@ -95,6 +103,13 @@ static const struct from froms[] = {
 	{ .name = "bad read", .env = "READ_TIMEOUT=1e3", .want =
 	    "stream_timeout = 300s", .said = "READ_TIMEOUT \"1e3\": expected "
 	    "a time" },
+	{ .name = "bad read 3", .env = "READ_TIMEOUT=x.5", .want =
+	    "stream_timeout = 300s", .said = "READ_TIMEOUT \"x.5\": " },
+	{ .name = "long read", .env = "READ_TIMEOUT=1000001.0", .want =
+	    "stream_timeout = 300s", .said = "READ_TIMEOUT \"1000001.0\": "
+	    "expected a time" },
+	{ .name = "critical", .env = "LOG_LEVEL=CRITICAL", .want =
+	    "log_level = error" },
 	{ .name = "bad read 2", .env = "READ_TIMEOUT=1.-3", .want =
 	    "stream_timeout = 300s", .said = "READ_TIMEOUT \"1.-3\": " },
 	{ .name = "dot", .env = "READ_TIMEOUT=.", .want =
@@ -203,6 +218,10 @@ static const struct from froms[] = {
 	    .want = "proxy = socks5h://10.0.0.2:1" },
 	{ .name = "no proxy", .env = "no_proxy=.lan,*.x", .file =
 	    "no_proxy = .home", .want = "no_proxy = .lan,*.x" },
+	{ .name = "bad all proxy", .env = "ALL_PROXY=ftp://x:1", .want =
+	    "ALL_PROXY: " },
+	{ .name = "bad no proxy", .env = "NO_PROXY=a\tb\x01", .want =
+	    "NO_PROXY: expected no control characters" },
 	{ .name = "bad proxy", .env = "HTTPS_PROXY=ftp://u:hush@x:1", .want =
 	    "HTTPS_PROXY: " },
 	{ .name = "-c", .flags = { .file = S("other.conf") }, .want =
@@ -345,6 +364,14 @@ test_models(void)
 	CHECK(c != NULL && has(said, "conf: models.json: "));
 	conf_unref(c);
 	unlink(".llmux/models.json");
+	mkdir(".llmux/models.json", 0700);
+	log_catch();
+	c = conf_load(&none, &e);
+	said = log_said();
+	CHECK(c != NULL && has(said, "models.json: Is a directory; it is not "
+	    "used\n"));
+	conf_unref(c);
+	rmdir(".llmux/models.json");
 	unlink(".llmux/llmux.conf");
 	set_env("");
 }
@@ -430,7 +457,8 @@ test_files(void)
 	chmod(".llmux", 0700);
 	unlink(".llmux/llmux.conf");
 
-	/* Without HOME there is no ~. */
+	/* Without HOME there is no ~. Somebody else's state may be there. */
+	log_setup(LOG_ERROR, false);
 	put_file("plain.conf", "state_dir = ~/x\n");
 	unsetenv("HOME");
 	flags.file = STR("plain.conf");
@@ -444,6 +472,7 @@ test_files(void)
 		CHECK_STR(c->state_dir, access("/etc/openwrt_release", F_OK) ==
 		    0 ? STR("/etc/llmux") : STR("/var/lib/llmux"));
 	conf_unref(c);
+	log_setup(LOG_INFO, false);
 	set_env("");
 	c = conf_load(&flags, &e);
 	snprintf(want, sizeof(want), "%s/.llmux", home);

@@ -160,11 +160,12 @@ struct talk {
 	bool write_dead;
 };
 
-static void
+/* Whether bytes came. */
+static bool
 talk_app(struct talk *k)
 {
+	size_t n, i, before = k->got;
 	unsigned char *p;
-	size_t n, i;
 
 	if ((tls_state(k->t) & TLS_RECV_APP) != 0) {
 		p = tls_buf(k->t, TLS_RECV_APP, &n);
@@ -184,6 +185,7 @@ talk_app(struct talk *k)
 		k->out = str_sub(k->out, n, k->out.n);
 		tls_flush(k->t);
 	}
+	return k->got > before;
 }
 
 static void
@@ -228,9 +230,9 @@ talk_round(struct talk *k, int64_t due)
 {
 	struct pollfd pf = {k->fd, 0, 0};
 	int64_t left = due - now_ms();
+	bool came = talk_app(k);
 	unsigned s;
 
-	talk_app(k);
 	s = tls_state(k->t);
 	if (tls_closed_clean(k->t))
 		k->end = "clean";
@@ -242,7 +244,7 @@ talk_round(struct talk *k, int64_t due)
 		k->end = "time";
 	if (k->end != NULL)
 		return false;
-	if ((s & TLS_RECV_APP) != 0)
+	if (came)
 		return true;
 	if ((s & TLS_SEND_REC) != 0 && !k->write_dead)
 		pf.events |= POLLOUT;

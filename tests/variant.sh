@@ -22,6 +22,9 @@ static)
     make -j"$jobs" CC="$cc" CFLAGS="$cflags" LDFLAGS="$ldflags" \
         BEARSSL_INC="-I$dir/inc" BEARSSL_LIB="$dir/libbearssl.a" llmux
     ;;
+fuzz)
+    make -j"$jobs" CC="$cc" CFLAGS="$cflags" libllmux.a
+    ;;
 *)
     make -j"$jobs" CC="$cc" CFLAGS="$cflags" LDFLAGS="$ldflags" \
         llmux libllmux.a

@@ -210,8 +210,10 @@ class Rig:
                                 stderr=subprocess.PIPE, universal_newlines=True,
                                 preexec_fn=lambda: os.sched_setaffinity(0, cpu))
 
-    def end_load(self, name, process):
-        out, err = process.communicate(timeout=LOAD_S + 30)
+    def end_load(self, name, process, first=""):
+        """The results of a load that ends by itself; first: what was read from it already."""
+        out, err = first + process.stdout.read(), process.stderr.read()
+        process.wait(LOAD_S)
         result = {k: int(v) for k, v in (x.split("=") for x in out.split())}
         if process.returncode != 0 or "errors" not in result:
             raise Failed("load failed: " + one_line(err))
@@ -354,8 +356,9 @@ def streams(rig, s, way, conns, rate, seconds):
         process = rig.open_load("sse", r.port, model=s.model(way), conns=conns, count=conns,
                                 rate=rate, events=rate * STREAM_S, early=1)
         try:
-            if process.stdout.readline().strip() != "started=1":
-                rig.end_load(s.name, process)
+            first = process.stdout.readline()
+            if first.strip() != "started=1":
+                rig.end_load(s.name, process, first)
                 raise Failed("%s: not all of %d streams began" % (s.name, conns))
             time.sleep(0.2)
             sent, before = rig.mock_stats()["events"], r.cpu_ns()
