@@ -87,7 +87,7 @@ client_left(struct attempt *a)
 	}
 	r->keep = false;
 	/* Codex closes right behind the last event: nothing was lost. */
-	if (!r->tap.done)
+	if (!r->tap.done && r->why == NULL)
 		r->why = WHY_CLIENT_LEFT;
 	return FORWARD_DONE;
 }
@@ -144,6 +144,9 @@ attempt_ping(struct attempt *a)
 	struct request *r = a->r;
 
 	commit(a);
+	/* A preamble that went out binds to this provider. */
+	if (r->hold.len > 0)
+		r->content = true;
 	if (reply_piece(r, buf_str(&r->hold), dialect_ping(r->dialect)) < 0)
 		return -1;
 	buf_clear(&r->hold);
@@ -444,7 +447,7 @@ step_of(enum outcome o)
 
 /* Look at the whole events at the beginning of in; *used: their bytes. */
 static enum step
-look(struct attempt *a, struct str in, bool final, size_t *used, bool *show)
+look(struct attempt *a, struct str in, size_t *used, bool *show)
 {
 	struct request *r = a->r;
 	struct sse_event ev;
@@ -453,7 +456,7 @@ look(struct attempt *a, struct str in, bool final, size_t *used, bool *show)
 	*used = 0;
 	for (;;) {
 		enum parse got = sse_next(&r->sse, str_sub(in, *used, in.n),
-		    final, &ev, &n);
+		    false, &ev, &n);
 		enum tap_kind kind;
 
 		if (got == PARSE_MORE)
@@ -510,7 +513,7 @@ no_room(struct attempt *a)
 
 /* One piece of the body, joined with what was left of the one before. */
 static enum step
-pass_piece(struct attempt *a, struct str piece, bool final)
+pass_piece(struct attempt *a, struct str piece)
 {
 	struct request *r = a->r;
 	struct str in = piece;
@@ -526,12 +529,29 @@ pass_piece(struct attempt *a, struct str piece, bool final)
 			return no_room(a);
 		in = buf_str(&r->part);
 	}
-	step = look(a, in, final, &used, &show);
+	step = look(a, in, &used, &show);
 	if (step != STEP_ON)
 		return step;
 	if (show_events(a, str_sub(in, 0, used), show) < 0)
 		return STEP_DONE;
 	return keep_part(r, str_sub(in, used, in.n)) ? STEP_ON : no_room(a);
+}
+
+/* The body is whole, but for the blank line of its last event. Where that
+ * event is all there it gets its line (readers would drop it); half of one
+ * is never shown. */
+static enum step
+pass_last(struct attempt *a)
+{
+	struct request *r = a->r;
+	struct sse_event ev;
+	size_t n;
+
+	if (sse_next(&r->sse, buf_str(&r->part), true, &ev, &n) != PARSE_OK ||
+	    (json_check(ev.data, NULL) < 0 &&
+	    !str_eq(str_trim(ev.data), STR("[DONE]"))))
+		return STEP_ON;
+	return pass_piece(a, STR("\n\n"));
 }
 
 /* The body is at its end (whole, or cut with e behind the dialect's end). */
@@ -543,7 +563,7 @@ stream_end(struct attempt *a, bool whole)
 		.text = "no closing event" };
 
 	if (whole && r->part.len > 0) {
-		enum step step = pass_piece(a, STR(""), true);
+		enum step step = pass_last(a);
 
 		if (step != STEP_ON)
 			return step == STEP_NEXT ? FORWARD_NEXT : FORWARD_DONE;
@@ -575,6 +595,9 @@ pass_stream(struct attempt *a)
 	r->hold.max = HOLD_MAX;
 	buf_clear(&r->hold);
 	buf_clear(&r->part);
+	/* What an attempt before this one left half read is void. */
+	sse_free(&r->sse);
+	sse_init(&r->sse, (size_t)r->conf->max_body);
 	tap_init(&r->tap, r->dialect);
 	a->stream_due = due_in(r->conf->stream_ms);
 	for (;;) {
@@ -585,7 +608,7 @@ pass_stream(struct attempt *a)
 		rc = http_body_next(a->up, &a->body, &piece, due, &e);
 		if (rc > 0) {
 			a->stream_due = due_in(r->conf->stream_ms);
-			step = pass_piece(a, piece, false);
+			step = pass_piece(a, piece);
 			if (step != STEP_ON)
 				return step == STEP_NEXT ? FORWARD_NEXT :
 				    FORWARD_DONE;
@@ -597,6 +620,8 @@ pass_stream(struct attempt *a)
 			return stream_end(a, false);
 		if (e.kind != ERR_TIME || due == a->stream_due)
 			return stream_broken(a, &e);
+		if (!r->committed)
+			take_fields(r);
 		if (attempt_ping(a) < 0)
 			return FORWARD_DONE;
 	}

@@ -76,7 +76,11 @@ answer_models(struct request *r)
 	buf_init(&b, ARENA_MAX);
 	if (r->ep == EP_MODELS) {
 		models_list(anthropic, m, n, &b);
-		reply_whole(r, 200, "application/json", buf_str(&b));
+		if (b.bad)
+			deny(r, 503, WHY_LIMIT, "overloaded",
+			    "no memory is free");
+		else
+			reply_whole(r, 200, "application/json", buf_str(&b));
 		buf_free(&b);
 		return;
 	}
@@ -300,12 +304,14 @@ static int
 note_member(struct request *r, const struct json *key, const struct json *v,
     unsigned *seen)
 {
-	static const char *const read[] = { "model", "stream" };
+	static const char *const read[] = { "model", "stream", "max_tokens",
+		"metadata" };
 	struct json_value name = { .type = JSON_KEY, .text = key->text,
 		.escaped = key->escaped };
-	size_t i;
+	/* the last two are dropped from a counting request only */
+	size_t i, n = r->ep == EP_COUNT ? 4 : 2;
 
-	for (i = 0; i < sizeof(read) / sizeof(read[0]); i++) {
+	for (i = 0; i < n; i++) {
 		if (!json_is(name, str_of(read[i])))
 			continue;
 		if ((*seen & 1u << i) != 0)
@@ -318,7 +324,7 @@ note_member(struct request *r, const struct json *key, const struct json *v,
 				.raw = str_sub(r->body, v->start,
 				v->end - v->start), .text = v->text,
 				.escaped = v->escaped };
-		else
+		else if (i == 1)
 			r->stream = v->type == JSON_TRUE;
 	}
 	return 0;
@@ -498,13 +504,10 @@ try_candidates(struct request *r)
 static void
 report_dropped(struct request *r)
 {
-	size_t n = r->route.c[0].model.n;
-
-	if (r->model.n > n && n > 0 && str_starts(r->model,
-	    r->route.c[0].model)) {
-		buf_addz(&r->fields, "x-llmux-dropped: /model\r\n");
-		r->dropped = 1;
-	}
+	if (!r->route.stripped)
+		return;
+	buf_addz(&r->fields, "x-llmux-dropped: /model\r\n");
+	r->dropped = 1;
 }
 
 static void

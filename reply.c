@@ -175,7 +175,10 @@ fail_in_stream(struct request *r, const struct failure *f)
 	buf_free(&b);
 	if (rc < 0)
 		return -1;
-	r->keep = r->keep && r->chunked;
+	if (!r->chunked) {
+		reply_abort(r);
+		return 0;
+	}
 	return reply_end(r);
 }
 

@@ -310,8 +310,11 @@ find(const struct conf *c, struct str model, struct route *r)
 	if (exact(c, model, r) > 0)
 		return;
 	while (strip_suffix(&bare))
-		if (exact(c, bare, r) > 0)
+		if (exact(c, bare, r) > 0) {
+			r->stripped = true;
 			return;
+		}
+	r->stripped = bare.n < model.n;
 	for (i = 0; i < sizeof(short_ids) / sizeof(short_ids[0]); i++)
 		if (str_eq(bare, str_of(short_ids[i].old)))
 			bare = str_of(short_ids[i].id);
@@ -321,6 +324,7 @@ find(const struct conf *c, struct str model, struct route *r)
 		add(r, NULL, bare);
 		return;
 	}
+	r->stripped = false;
 	rest = serving(c, STR("*"));
 	if (rest != NULL)
 		add(r, rest, model);
@@ -336,6 +340,7 @@ route_find(const struct conf *c, struct str model, struct route *r,
 	if (model.n == 0)
 		model = default_model(c, a);
 	r->n = 0;
+	r->stripped = false;
 	find(c, model, r);
 	for (i = 0; i < r->n; i++) {
 		const struct provider *p = r->c[i].provider;

@@ -19,6 +19,7 @@ struct candidate {
 struct route {
 	struct candidate c[ROUTE_MAX];
 	size_t n;
+	bool stripped; /* -reasoning-LEVEL or -1m was taken off the name */
 };
 
 /*

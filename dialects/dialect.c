@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * dialect: the same question to any of the three dialects, and what they have
- * in common: OpenAI's error object, the statuses of error names, the order of
- * neutral events, and the care for lone surrogates.
+ * in common: OpenAI's error object, the statuses of error names, a cheap look
+ * at JSON text, the order of neutral events, and the care for lone surrogates
+ * (an escape without its other half, which JSON allows and most readers
+ * refuse, goes out as U+FFFD).
+ *
+ * Deliberately not here: sockets, clock, reading of requests.
  */
 #include "ops.h"
 
@@ -86,56 +90,78 @@ put_openai_error(struct json_out *o, const struct failure *f)
 	json_close(o, '}');
 }
 
-/* Names that vendors give to failures, and the HTTP status of each. */
+/* Names that vendors give to failures, and the HTTP status of each
+ * (anthropic.md 4.1, openai.md 4, chatgpt.md 2.7). */
 static const struct {
 	const char *name;
 	int status;
 } error_names[] = {
 	{ "invalid_request_error", 400 },
-	{ "invalid_prompt", 400 },
 	{ "context_length_exceeded", 400 },
+	{ "bio_policy", 400 },
+	{ "cyber_policy", 400 },
+	{ "misalignment_policy_violation", 400 },
 	{ "authentication_error", 401 },
 	{ "invalid_api_key", 401 },
 	{ "billing_error", 402 },
 	{ "permission_error", 403 },
+	{ "usage_not_included", 403 },
 	{ "not_found_error", 404 },
 	{ "model_not_found", 404 },
+	{ "conflict_error", 409 },
 	{ "request_too_large", 413 },
 	{ "rate_limit_error", 429 },
 	{ "rate_limit_exceeded", 429 },
 	{ "insufficient_quota", 429 },
 	{ "usage_limit_reached", 429 },
+	{ "organization_spend_limit_exceeded", 429 },
 	{ "api_error", 500 },
-	{ "server_error", 500 },
+	{ "server_error", 502 },
 	{ "overloaded", 503 },
+	{ "overloaded_error", 503 },
 	{ "server_is_overloaded", 503 },
+	{ "slow_down", 503 },
 	{ "timeout_error", 504 },
-	{ "overloaded_error", 529 },
 };
 
+/* The status that a code or type stands for, 0 if it is not known. Some
+ * servers give the status itself as code. */
 static int
 named_status(struct json_value v)
 {
+	uint64_t n;
 	size_t i;
 
+	if (json_u64(v, &n) == 0)
+		return n >= 400 && n <= 599 ? (int)n : 0;
 	for (i = 0; i < sizeof(error_names) / sizeof(error_names[0]); i++)
 		if (json_is(v, str_of(error_names[i].name)))
 			return error_names[i].status;
-	return 0;
+	/* invalid_prompt, invalid_image_format and their kind */
+	return v.type == JSON_STRING && str_starts(v.text, STR("invalid_")) ?
+	    400 : 0;
 }
 
-/* Decoded and cut, so that it fits into a fixed array. */
+/* Decoded and cut to whole characters, so that it fits into a fixed array. */
 static void
 keep(char *dst, size_t cap, struct json_value v)
 {
 	struct buf b;
+	size_t n;
 
 	dst[0] = '\0';
 	if (v.type != JSON_STRING)
 		return;
-	buf_init(&b, 8192);
-	json_decode(str_sub(v.text, 0, 1024), &b);
-	fmt_to(dst, cap, "%.*s", STR_ARG(buf_str(&b)));
+	/* An escape has six bytes at most for one byte of text: what a cut
+	 * here may spoil is cut off again below. */
+	v.text = str_sub(v.text, 0, 6 * cap);
+	buf_init(&b, v.text.n + 16);
+	json_decode(v.text, &b);
+	n = b.len;
+	if (n >= cap)
+		for (n = cap - 1; n > 0 && (b.p[n] & 0xc0) == 0x80;)
+			n--;
+	fmt_to(dst, cap, "%.*s", STR_ARG(str_sub(buf_str(&b), 0, n)));
 	buf_free(&b);
 }
 
@@ -148,6 +174,11 @@ tap_failed(struct tap *t, struct json_value code, struct json_value type,
 		t->status = named_status(type);
 	if (t->status == 0)
 		t->status = 502;
+	/* Overload has its own status with Anthropic (openai.md 6.8). */
+	if (t->status == 503 && t->d == DIALECT_MESSAGES)
+		t->status = 529;
+	else if (t->status == 529 && t->d != DIALECT_MESSAGES)
+		t->status = 503;
 	keep(t->code, sizeof(t->code), code.type == JSON_STRING ? code :
 	    type);
 	keep(t->message, sizeof(t->message), message);
@@ -155,6 +186,16 @@ tap_failed(struct tap *t, struct json_value code, struct json_value type,
 		fmt_to(t->message, sizeof(t->message),
 		    "the upstream failed without a reason");
 	return TAP_ERROR;
+}
+
+enum tap_kind
+tap_error(struct tap *t, struct json_value error)
+{
+	if (error.type == JSON_STRING)
+		return tap_failed(t, json_get(error, "code"),
+		    json_get(error, "type"), error);
+	return tap_failed(t, json_get(error, "code"), json_get(error, "type"),
+	    json_get(error, "message"));
 }
 
 /* ---- tap ---- */
@@ -170,7 +211,7 @@ tap_event(struct tap *t, struct str name, struct str data)
 {
 	enum tap_kind k;
 
-	if (data.p == NULL)
+	if (data.n == 0)
 		return TAP_NONE;
 	k = ops(t->d)->tap(t, name, data);
 	if (k == TAP_CONTENT)
@@ -185,6 +226,68 @@ tap_answer(struct tap *t, struct str body)
 		ops(t->d)->usage(t, json_root(body));
 }
 
+static bool
+is_space(char c)
+{
+	return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+
+struct str
+skip_space(struct str rest)
+{
+	while (rest.n > 0 && is_space(rest.p[0])) {
+		rest.p++;
+		rest.n--;
+	}
+	return rest;
+}
+
+bool
+next_key(struct str *rest, struct str *key)
+{
+	const char *p = rest->p, *end = p + rest->n, *colon, *to, *from;
+
+	for (; p < end; p = colon + 1) {
+		colon = memchr(p, ':', (size_t)(end - p));
+		if (colon == NULL)
+			break;
+		for (to = colon; to > p && is_space(to[-1]); to--)
+			continue;
+		if (to == p || *--to != '"')
+			continue;
+		for (from = to; from > p && from[-1] != '"'; from--)
+			continue;
+		if (from == p)
+			continue;
+		*key = (struct str){ from, (size_t)(to - from) };
+		*rest = (struct str){ colon + 1, (size_t)(end - colon) - 1 };
+		return true;
+	}
+	*rest = (struct str){ end, 0 };
+	return false;
+}
+
+struct str
+event_type(struct str name, struct str data)
+{
+	struct str rest = data, key, type;
+	struct json_value v;
+
+	if (next_key(&rest, &key) && str_eq(key, STR("type")) &&
+	    key.p - data.p < 8) {
+		rest = skip_space(rest);
+		if (rest.n > 0 && rest.p[0] == '"') {
+			rest = str_sub(rest, 1, rest.n);
+			if (str_cut(&rest, '"', &type) && rest.p != NULL)
+				return type;
+		}
+	}
+	if (name.n > 0 || json_check(data, NULL) < 0)
+		return name;
+	v = json_get(json_root(data), "type");
+	return v.type == JSON_STRING ? v.text : name;
+}
+
 uint64_t
 number_at(struct json_value v, const char *path)
 {
@@ -193,112 +296,32 @@ number_at(struct json_value v, const char *path)
 	return json_u64(json_at(v, path), &n) == 0 ? n : 0;
 }
 
-/* ---- writing ---- */
+/* ---- pieces of JSON and of events ---- */
 
 void
-answer_init(struct answer *a, enum dialect d, bool stream, size_t max)
+put_member(struct json_out *o, const char *key, struct str text)
 {
-	*a = (struct answer){ .d = d, .stream = stream };
-	buf_init(&a->blocks, 2 * max);
-	buf_init(&a->text, max);
-	buf_init(&a->content, max);
-	buf_init(&a->reasoning, max);
-	buf_init(&a->refusal, max);
-	buf_init(&a->tool_id, 4096);
-	buf_init(&a->tool_name, 4096);
+	json_key(o, key);
+	json_text(o, text);
 }
 
 void
-answer_free(struct answer *a)
+put_id(struct json_out *o, const char *key, const char *prefix,
+    struct str id)
 {
-	buf_free(&a->blocks);
-	buf_free(&a->text);
-	buf_free(&a->content);
-	buf_free(&a->reasoning);
-	buf_free(&a->refusal);
-	buf_free(&a->tool_id);
-	buf_free(&a->tool_name);
+	json_key(o, key);
+	json_str_begin(o);
+	json_str_plain(o, str_of(prefix));
+	json_str_text(o, id);
+	json_str_end(o);
 }
 
-/* May ev come now? */
-static bool
-in_order(const struct answer *a, const struct event *ev)
-{
-	if (a->ended)
-		return false;
-	switch (ev->type) {
-	case EV_START:
-		return !a->started;
-	case EV_OPEN:
-		return a->started && !a->open;
-	case EV_DELTA:
-	case EV_CLOSE:
-		return a->open;
-	case EV_STOP:
-		return a->started && !a->open;
-	default:
-		return true;
-	}
-}
-
-static void
-before(struct answer *a, const struct event *ev)
-{
-	if (ev->usage.known)
-		a->usage = ev->usage;
-	if (ev->type == EV_OPEN) {
-		a->kind = ev->kind;
-		buf_clear(&a->text);
-		buf_clear(&a->tool_id);
-		buf_clear(&a->tool_name);
-		add_text(&a->tool_id, ev->id);
-		add_text(&a->tool_name, ev->name);
-	} else if (ev->type == EV_DELTA) {
-		add_text(&a->text, ev->text);
-	} else if (ev->type == EV_CLOSE && a->kind == BLOCK_TOOL &&
-	    a->text.len == 0) {
-		/* Clients parse the arguments: nothing means no argument. */
-		struct event empty = { .type = EV_DELTA, .kind = BLOCK_TOOL,
-			.text = STR("{}") };
-
-		answer_event(a, &empty);
-	}
-}
-
-static void
-after(struct answer *a, const struct event *ev)
-{
-	a->started = true;
-	if (ev->type == EV_OPEN) {
-		a->open = true;
-	} else if (ev->type == EV_CLOSE) {
-		a->open = false;
-		a->index++;
-		if (a->kind == BLOCK_TOOL)
-			a->tools++;
-	} else if (ev->type == EV_STOP || ev->type == EV_ERROR) {
-		a->ended = true;
-	}
-	a->bad = a->bad || a->text.bad || a->blocks.bad || a->content.bad ||
-	    a->reasoning.bad || a->refusal.bad || a->tool_id.bad ||
-	    a->tool_name.bad || a->out->bad;
-}
-
+/* n is a count of tokens or events, far below 2^63. */
 void
-answer_event(struct answer *a, const struct event *ev)
+put_count(struct json_out *o, const char *key, uint64_t n)
 {
-	struct event clean = *ev;
-	size_t had = a->text.len;
-
-	if (a->bad || !in_order(a, ev)) {
-		a->bad = true;
-		return;
-	}
-	before(a, ev);
-	if (ev->type == EV_DELTA)
-		clean.text = str_sub(buf_str(&a->text), had, a->text.len);
-	ops(a->d)->event(a, &clean);
-	after(a, ev);
+	json_key(o, key);
+	json_num(o, (int64_t)n);
 }
 
 void
@@ -310,10 +333,21 @@ block_begin(struct answer *a, struct json_out *o)
 }
 
 void
-put_member(struct json_out *o, const char *key, struct str text)
+sse_open(struct json_out *o, struct buf *out, const char *type)
 {
-	json_key(o, key);
-	json_text(o, text);
+	buf_fmt(out, "event: %s\ndata: ", type);
+	json_out_buf(o, out);
+	json_open(o, '{');
+	json_key(o, "type");
+	json_str(o, str_of(type));
+}
+
+void
+sse_close(struct json_out *o, struct buf *out)
+{
+	json_close(o, '}');
+	json_out_flush(o);
+	buf_addz(out, "\n\n");
 }
 
 /* ---- lone surrogates ---- */
@@ -346,31 +380,223 @@ is_low(int unit)
 	return unit >= 0xdc00 && unit <= 0xdfff;
 }
 
-void
-add_text(struct buf *b, struct str text)
+/*
+ * Append escaped text. A lone surrogate becomes U+FFFD; but a high one at the
+ * very end is kept in half (unless that is NULL), as its other half may be the
+ * begin of the next piece.
+ */
+static void
+add_text(struct buf *b, struct str text, char half[7])
 {
 	size_t from = 0, i = 0;
+	ssize_t at;
 
-	while (i < text.n) {
-		struct str rest = str_sub(text, i, text.n);
-		ssize_t at = str_chr(rest, '\\');
+	while ((at = str_chr(str_sub(text, i, text.n), '\\')) >= 0) {
 		int unit;
 
-		if (at < 0)
-			break;
 		i += (size_t)at;
 		unit = unit_at(str_sub(text, i, 6));
+		if (!is_high(unit) && !is_low(unit)) {
+			i += unit < 0 ? 2 : 6;
+			continue;
+		}
 		if (is_high(unit) && is_low(unit_at(str_sub(text, i + 6,
 		    6)))) {
 			i += 12;
-		} else if (is_high(unit) || is_low(unit)) {
-			buf_adds(b, str_sub(text, from, i - from));
-			buf_addz(b, "\\ufffd");
-			i += 6;
-			from = i;
-		} else {
-			i += unit >= 0 ? 6 : 2;
+			continue;
 		}
+		buf_adds(b, str_sub(text, from, i - from));
+		if (half != NULL && is_high(unit) && i + 6 == text.n)
+			memcpy(half, text.p + i, 6);
+		else
+			buf_addz(b, "\\ufffd");
+		i += 6;
+		from = i;
 	}
 	buf_adds(b, str_sub(text, from, text.n));
+}
+
+/* The next piece of the open block, behind the half that may wait. */
+static void
+add_piece(struct answer *a, struct str text)
+{
+	if (a->half[0] != '\0' && text.n > 0) {
+		if (is_low(unit_at(text))) {
+			buf_addz(&a->text, a->half);
+			buf_adds(&a->text, str_sub(text, 0, 6));
+			text = str_sub(text, 6, text.n);
+		} else {
+			buf_addz(&a->text, "\\ufffd");
+		}
+		a->half[0] = '\0';
+	}
+	add_text(&a->text, text, a->half);
+}
+
+/* ---- writing ---- */
+
+void
+answer_init(struct answer *a, enum dialect d, bool stream, size_t max)
+{
+	*a = (struct answer){ .d = d, .stream = stream };
+	buf_init(&a->blocks, 2 * max);
+	buf_init(&a->text, max);
+	buf_init(&a->content, max);
+	buf_init(&a->reasoning, max);
+	buf_init(&a->refusal, max);
+	buf_init(&a->tool_id, 4096);
+	buf_init(&a->tool_name, 4096);
+	buf_init(&a->tool_namespace, 4096);
+}
+
+void
+answer_free(struct answer *a)
+{
+	buf_free(&a->blocks);
+	buf_free(&a->text);
+	buf_free(&a->content);
+	buf_free(&a->reasoning);
+	buf_free(&a->refusal);
+	buf_free(&a->tool_id);
+	buf_free(&a->tool_name);
+	buf_free(&a->tool_namespace);
+}
+
+bool
+is_call(enum block_kind kind)
+{
+	return kind == BLOCK_TOOL || kind == BLOCK_CUSTOM;
+}
+
+/* May ev come now? */
+static bool
+in_order(const struct answer *a, const struct event *ev)
+{
+	if (a->ended)
+		return false;
+	switch (ev->type) {
+	case EV_START:
+		return !a->started;
+	case EV_OPEN:
+		return a->started && !a->open && (ev->kind != BLOCK_CUSTOM ||
+		    a->d != DIALECT_MESSAGES);
+	case EV_DELTA:
+	case EV_CLOSE:
+		return a->open;
+	case EV_STOP:
+		return a->started && !a->open;
+	default:
+		return true;
+	}
+}
+
+/* Take over what ev brings; its text becomes the clean text. */
+static void
+take(struct answer *a, struct event *ev)
+{
+	size_t from = 0;
+
+	if (ev->usage.known)
+		a->usage = ev->usage;
+	switch (ev->type) {
+	case EV_OPEN:
+		a->kind = ev->kind;
+		a->filled = false;
+		a->half[0] = '\0';
+		buf_clear(&a->text);
+		buf_clear(&a->tool_id);
+		buf_clear(&a->tool_name);
+		buf_clear(&a->tool_namespace);
+		add_text(&a->tool_id, ev->id, NULL);
+		add_text(&a->tool_name, ev->name, NULL);
+		add_text(&a->tool_namespace, ev->namespace, NULL);
+		break;
+	case EV_DELTA:
+		/* Only Responses repeats the text of a stream at its end. */
+		if (a->stream && a->d != DIALECT_RESPONSES)
+			buf_clear(&a->text);
+		from = a->text.len;
+		add_piece(a, ev->text);
+		ev->text = str_sub(buf_str(&a->text), from, a->text.len);
+		break;
+	case EV_STOP:
+		buf_clear(&a->text);
+		add_text(&a->text, ev->stop_sequence, NULL);
+		ev->stop_sequence = buf_str(&a->text);
+		break;
+	default:
+		break;
+	}
+}
+
+/* The state behind ev. */
+static void
+advance(struct answer *a, const struct event *ev)
+{
+	switch (ev->type) {
+	case EV_START:
+		a->started = true;
+		break;
+	case EV_OPEN:
+		a->open = true;
+		break;
+	case EV_DELTA:
+		a->filled = true;
+		break;
+	case EV_CLOSE:
+		a->open = false;
+		a->index++;
+		if (is_call(a->kind))
+			a->tools++;
+		break;
+	case EV_STOP:
+	case EV_ERROR:
+		a->ended = true;
+		break;
+	default:
+		break;
+	}
+	a->bad = a->bad || a->blocks.bad || a->text.bad || a->content.bad ||
+	    a->reasoning.bad || a->refusal.bad || a->tool_id.bad ||
+	    a->tool_name.bad || a->tool_namespace.bad || a->out->bad;
+}
+
+static void
+apply(struct answer *a, const struct event *given)
+{
+	struct event ev = *given;
+
+	take(a, &ev);
+	if (ev.type == EV_DELTA && ev.text.n == 0 && !a->text.bad)
+		return;
+	ops(a->d)->event(a, &ev);
+	advance(a, &ev);
+}
+
+/* What the open block still lacks at its end. */
+static struct str
+missing(struct answer *a)
+{
+	if (a->half[0] != '\0') {
+		a->half[0] = '\0';
+		return STR("\\ufffd");
+	}
+	/* Clients parse the arguments: nothing means no argument. */
+	return a->kind == BLOCK_TOOL && !a->filled ? STR("{}") : STR("");
+}
+
+void
+answer_event(struct answer *a, const struct event *ev)
+{
+	struct event last = { .type = EV_DELTA };
+
+	if (a->bad || !in_order(a, ev)) {
+		a->bad = true;
+		return;
+	}
+	if (ev->type == EV_CLOSE) {
+		last.text = missing(a);
+		apply(a, &last);
+	}
+	apply(a, ev);
 }

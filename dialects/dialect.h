@@ -81,15 +81,24 @@ struct tap {
 };
 
 void tap_init(struct tap *t, enum dialect d);
-/* Look at one event (name may be absent, data joined). Reads JSON only where
- * the kind of event calls for it: a delta costs a few comparisons. */
+/* Look at one event (name may be absent, data joined; no data is TAP_NONE).
+ * Reads JSON only where the kind of event calls for it: a delta costs a few
+ * comparisons. */
 enum tap_kind tap_event(struct tap *t, struct str name, struct str data);
 /* The usage of a whole (not streamed) answer body; broken JSON is no error. */
 void tap_answer(struct tap *t, struct str body);
 
 /* ---- writing an answer from neutral events ---- */
 
-enum block_kind { BLOCK_TEXT, BLOCK_TOOL, BLOCK_REASONING, BLOCK_REFUSAL };
+/* BLOCK_TOOL: the text is JSON, the arguments of a function. BLOCK_CUSTOM: a
+ * call whose input is plain text; Messages has no such call. */
+enum block_kind {
+	BLOCK_TEXT,
+	BLOCK_TOOL,
+	BLOCK_CUSTOM,
+	BLOCK_REASONING,
+	BLOCK_REFUSAL
+};
 enum stop_kind {
 	STOP_END,
 	STOP_LENGTH,
@@ -100,11 +109,12 @@ enum stop_kind {
 
 /* Strictest discipline of the three: start, then blocks one at a time (open,
  * deltas, close), usage at any time, then stop or error. text slices are JSON
- * string contents, escaped already. */
+ * string contents, escaped already; none may end inside of an escape or of a
+ * UTF-8 sequence, but a surrogate pair may be cut between its escapes. */
 enum event_type {
 	EV_START,
-	EV_OPEN,  /* kind; tool: id, name */
-	EV_DELTA, /* text: a piece of the block (tool: of its arguments) */
+	EV_OPEN,  /* kind; calls: id, name, namespace */
+	EV_DELTA, /* text: a piece of the block (calls: of their arguments) */
 	EV_CLOSE,
 	EV_USAGE,
 	EV_STOP,
@@ -114,7 +124,8 @@ enum event_type {
 struct event {
 	enum event_type type;
 	enum block_kind kind;
-	struct str id, name; /* escaped already */
+	struct str id, name;  /* escaped already */
+	struct str namespace; /* the same; only Responses shows it */
 	struct str text;
 	struct usage usage;
 	enum stop_kind stop;
@@ -134,18 +145,21 @@ struct answer {
 	bool bad; /* events out of order, or a buffer was too small */
 	/* private */
 	struct buf blocks; /* finished blocks as JSON, comma separated */
-	struct buf text;   /* the open block's contents */
+	struct buf text;   /* the open block's contents, or one delta's */
 	struct buf content, reasoning, refusal; /* chat, whole: joined texts */
-	struct buf tool_id, tool_name;          /* of the open block */
+	struct buf tool_id, tool_name, tool_namespace; /* of the open block */
 	struct usage usage;
 	enum block_kind kind;
 	unsigned index; /* of the open or next block */
 	unsigned tools; /* tool calls so far */
 	uint64_t seq;   /* Responses: next sequence_number */
+	char half[7];   /* escape of a high surrogate that waits, or "" */
 	bool started, open, ended;
+	bool filled; /* the open block has text */
 };
 
-/* max: cap of collected text in bytes. id and model must live on. */
+/* max: cap of collected text in bytes; streams of chat and Messages collect
+ * one delta at a time. id and model must live on. */
 void answer_init(struct answer *a, enum dialect d, bool stream, size_t max);
 /* Append to a->out what this event means. Streamed: events at once. Whole: the
  * JSON document at EV_STOP. */
@@ -156,11 +170,13 @@ void answer_free(struct answer *a);
 
 /*
  * Answer a request of dialect d (a checked document): repeats the last user
- * text word by word; calls the first tool if that text holds "use the tool"
- * and the conversation does not end in a tool result already (then it says
- * what the tool gave). emit is called for each event in order; it gives 0, or
- * -1 to stop. Usage: one token for four bytes of text, at least 1. 0 or -1
- * (ERR_INPUT: the request has no message; the text names the field).
+ * text word by word; calls the first function (else the first custom tool) if
+ * that text holds "use the tool" and the conversation does not end in a tool
+ * result already (then it says what the tool gave). emit is called for each
+ * event in order; it gives 0, or -1 to stop. Usage: one token for four bytes
+ * of text, at least 1. 0 or -1; before the first event: ERR_INPUT, the request
+ * has no message (the text names the field); ERR_LIMIT, the tool's schema is
+ * too large or there is no memory. Stopped by emit: *e stays as it was.
  */
 int echo_answer(enum dialect d, struct str body,
     int (*emit)(void *arg, const struct event *ev), void *arg,

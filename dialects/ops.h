@@ -17,26 +17,51 @@ struct dialect_ops {
 	    struct str response_id, struct buf *out);
 	enum tap_kind (*tap)(struct tap *t, struct str name, struct str data);
 	void (*usage)(struct tap *t, struct json_value answer);
-	/* ev fits the order; a->usage and a->text are up to date */
+	/* ev fits the order; a->usage, a->text and what EV_OPEN gave are up to
+	 * date; a delta is never empty and has no lone surrogate */
 	void (*event)(struct answer *a, const struct event *ev);
 };
 
 extern const struct dialect_ops chat_ops, responses_ops, messages_ops;
 
+/* ---- reading ---- */
+
+/* The next member name in the text of a JSON object, of any depth; *rest goes
+ * on behind its colon. Names that hold a colon are not seen. A cheap scan: it
+ * goes from colon to colon and does not check the text. What stands in a
+ * string never looks like a name, since its quotes are escaped. */
+bool next_key(struct str *rest, struct str *key);
+/* rest without leading JSON white space. */
+struct str skip_space(struct str rest);
+/* "type" of an event's data; if it does not stand first there, the event's
+ * name; without one JSON is read. */
+struct str event_type(struct str name, struct str data);
+/* Number at path, 0 when absent. */
+uint64_t number_at(struct json_value v, const char *path);
+/* Keep status, message and code of an upstream's error object in t. All three
+ * may be of type NONE. */
+enum tap_kind tap_failed(struct tap *t, struct json_value code,
+    struct json_value type, struct json_value message);
+/* The same of an error object, or of an error that is a string only. */
+enum tap_kind tap_error(struct tap *t, struct json_value error);
+
+/* ---- writing ---- */
+
 /* OpenAI's error object, the value of "error". */
 void put_openai_error(struct json_out *o, const struct failure *f);
 const char *openai_error_type(int status);
-/* Keep status, message and code of an upstream's error object in t. code and
- * message may be of type NONE. */
-enum tap_kind tap_failed(struct tap *t, struct json_value code,
-    struct json_value type, struct json_value message);
-/* Number at path, 0 when absent. */
-uint64_t number_at(struct json_value v, const char *path);
+/* A function or custom tool is called. */
+bool is_call(enum block_kind kind);
 /* Append a finished block to a->blocks: comma first, if one is needed. */
 void block_begin(struct answer *a, struct json_out *o);
-/* Escaped text from outside, with lone surrogates made U+FFFD. */
-void add_text(struct buf *b, struct str text);
 /* A string member whose value is escaped already. */
 void put_member(struct json_out *o, const char *key, struct str text);
+/* The same from prefix and the answer's id. */
+void put_id(struct json_out *o, const char *key, const char *prefix,
+    struct str id);
+void put_count(struct json_out *o, const char *key, uint64_t n);
+/* "event: TYPE", and the begin of its data, up to behind "type". */
+void sse_open(struct json_out *o, struct buf *out, const char *type);
+void sse_close(struct json_out *o, struct buf *out);
 
 #endif

@@ -16,6 +16,10 @@ module() {
     case $1 in
     dialects/*) echo dialects ;;
     admin/*) echo admin ;;
+    text.?) echo base ;;
+    jsondoc.c) echo json ;;
+    request.h | attempt.h | gate.c | reply.c | forward.c | pass.c) \
+        echo relay ;;
     *) b=${1%.*}; b=${b##*/}; echo "${b%%_*}" ;;
     esac
 }

@@ -191,7 +191,7 @@ ossl rsa -in rsa-leaf.key -traditional -aes128 -passout pass:x \
     -out encrypted-pkcs1.key
 
 rm -f ./*.csr ./*.ext ./*.srl ./*.conf ./index* ./serial* ./0?.pem log
-touch done
+touch "done"
 cd /
 # Two runs at a time: the second rename fails, which is fine.
 mv -T "$work" "$out" 2>/dev/null || [ -f "$out/done" ] || {
