@@ -57,26 +57,23 @@ run: llmux
 
 # ---- tests: each kind in a copy of the tree with its own flags ----
 
-TESTED = $(CFLAGS) -DLLMUX_TEST -DBUF_STEP=1
+# SANITIZED: larger stacks, and a process that the leak checker may look into.
+SAN = -O1 -g -DLLMUX_TEST -DSANITIZED -fsanitize=address,undefined \
+	-fno-sanitize-recover=all -fno-omit-frame-pointer
 check:
 	@sh tests/variant.sh check '$(CC)' '-O1 -g -DLLMUX_TEST -DBUF_STEP=1'
 check-san:
-	@sh tests/variant.sh san '$(CC)' '-O1 -g -DLLMUX_TEST -DBUF_STEP=1 \
-	-DSTACK_SIZE=262144 -fsanitize=address,undefined \
-	-fno-sanitize-recover=all -fno-omit-frame-pointer'
+	@sh tests/variant.sh san '$(CC)' '-DBUF_STEP=1 $(SAN)'
 check-tsan:
-	@sh tests/variant.sh tsan '$(CC)' '-O1 -g -DLLMUX_TEST \
-	-DSTACK_SIZE=262144 -fsanitize=thread'
+	@sh tests/variant.sh tsan '$(CC)' '-O1 -g -DLLMUX_TEST -DSANITIZED -fsanitize=thread'
 check-alloc:
-	@sh tests/variant.sh alloc '$(CC)' '-O1 -g -DLLMUX_TEST -DTORTURE \
-	-DSTACK_SIZE=262144 -fsanitize=address,undefined \
-	-fno-sanitize-recover=all'
+	@sh tests/variant.sh alloc '$(CC)' '$(SAN)'
 check-clients: llmux
 	@sh tests/clients/run.sh ./llmux
 # In a copy: `make check-here` runs what the variant is for.
 check-here: llmux libllmux.a
-	@sh tests/run.sh '$(CC) $(WARN) -Wno-frame-larger-than $(CPPFLAGS) \
-	$(CFLAGS) $(LDFLAGS)' '$(LIBS)' '$(UNITS)' '$(FUZZ)'
+	@sh tests/run.sh '$(TESTCC)' '$(LIBS)' '$(UNITS)' '$(FUZZ)'
+TESTCC = $(CC) $(WARN) -Wno-frame-larger-than $(CPPFLAGS) $(CFLAGS) $(LDFLAGS)
 
 # make fuzz T=json [SECONDS=600]: libFuzzer with ASan and UBSan (clang).
 T = json
@@ -100,9 +97,8 @@ cover:
 
 # Fully static with musl and BearSSL from the distribution's source package.
 static:
-	@sh packaging/static.sh build/static
-	@sh tests/variant.sh static musl-gcc '$(STATIC_CFLAGS)' \
-	'$(STATIC_LDFLAGS)'
+	@CC=musl-gcc AR=ar CFLAGS_EXTRA= sh packaging/static.sh build/static
+	@sh tests/variant.sh static musl-gcc '$(STATIC_CFLAGS)' '$(STATIC_LDFLAGS)'
 STATIC_CFLAGS = -Os -ffunction-sections -fdata-sections \
 	-fno-asynchronous-unwind-tables -fno-stack-protector
 STATIC_LDFLAGS = -static -Wl,--gc-sections -Wl,-z,noseparate-code -s

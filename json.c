@@ -30,8 +30,8 @@
 #define HIGH (ONES * 0x80)
 
 /*
- * The high bit of each byte of w that is a quote, a backslash or a control
- * byte. The seven low bits are added to on their own, so no carry leaves a
+ * The high bit of each byte of w that is a quote, a backslash, a control byte
+ * or over 0x7f. The seven low bits are added to on their own, so no carry leaves a
  * byte and every flag is exact in both byte orders. Flipping bit 1 takes the
  * quote (0x22) to 0x20 and leaves the controls below and all else above it: so
  * one comparison finds both. Macros, as -Os would call a function that is used
@@ -39,7 +39,7 @@
  */
 #define OVER(w) ((((w) & LOW7) ^ ONES * 0x02) + ONES * (0x80 - 0x21))
 #define OTHER(w) ((((w) & LOW7) ^ ONES * '\\') + LOW7)
-#define SPECIAL(w) (~((OVER(w) & OTHER(w)) | (w)) & HIGH)
+#define SPECIAL(w) ((~(OVER(w) & OTHER(w)) | (w)) & HIGH)
 
 static size_t
 load_word(const char *p)
@@ -86,9 +86,8 @@ skip_plain(const char *p, const char *end)
 
 	while ((size_t)(end - p) >= WORD) {
 		w = load_word(p);
-		w = SPECIAL(w) | (w & HIGH);
-		if (w != 0)
-			return p + before_flag(w);
+		if (SPECIAL(w) != 0)
+			return p + before_flag(SPECIAL(w));
 		p += WORD;
 	}
 	while (p < end && (unsigned char)*p >= 0x20 &&
@@ -118,13 +117,15 @@ is_tail(char c)
 	return ((unsigned char)c & 0xc0) == 0x80;
 }
 
-static int
-hex_value(char c)
+/* By the borrow of a subtraction: a branch would be guessed wrong half the
+ * time. */
+static bool
+is_hex(char c)
 {
-	if (is_digit(c))
-		return c - '0';
-	c = (char)(c | 0x20);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+	unsigned digit = (unsigned char)(c - '0');
+	unsigned letter = (unsigned char)((c | 0x20) - 'a');
+
+	return ((digit - 10) | (letter - 6)) >> 31;
 }
 
 /*
@@ -162,56 +163,57 @@ utf8_seq(const char *p, size_t n, size_t *len)
 	return PARSE_OK;
 }
 
-/* Skips sequences of two and three bytes as long as they are whole and not of
- * the four kinds with a narrower second byte: utf8_seq decides about the
- * rest. */
+/* Skips whole sequences: all of two and three bytes, or else a single one of
+ * four. p itself if there is none. */
 static const char *
 skip_utf8(const char *p, const char *end)
 {
+	const char *from = p;
+	size_t len;
+
 	while (end - p >= 3) {
 		unsigned char c = (unsigned char)p[0];
 
-		if (c > 0xe0 && c < 0xf0 && c != 0xed && is_tail(p[1]) &&
-		    is_tail(p[2]))
+		if (c >= 0xe0 && c < 0xf0 && is_tail(p[1]) && is_tail(p[2]) &&
+		    (c != 0xe0 || (p[1] & 0x20) != 0) &&
+		    (c != 0xed || (p[1] & 0x20) == 0))
 			p += 3;
 		else if (c >= 0xc2 && c < 0xe0 && is_tail(p[1]))
 			p += 2;
 		else
 			break;
 	}
+	if (p == from && utf8_seq(p, (size_t)(end - p), &len) == PARSE_OK)
+		p += len;
 	return p;
 }
 
-/* The same three answers for the escape that begins with the backslash at p.
+/* Length of an escape by the byte behind its backslash; 0: there is none.
  * RFC 8259 section 7. */
+static const unsigned char escape_size[256] = { ['"'] = 2, ['\\'] = 2,
+	['/'] = 2, ['b'] = 2, ['f'] = 2, ['n'] = 2, ['r'] = 2, ['t'] = 2,
+	['u'] = 6 };
+
+/* The same three answers for the escape that begins with the backslash at
+ * p. */
 static enum parse
 escape_seq(const char *p, size_t n, size_t *len)
 {
+	size_t size;
+
 	*len = 1;
 	if (n == 1)
 		return PARSE_MORE;
-	switch (p[1]) {
-	case '"':
-	case '\\':
-	case '/':
-	case 'b':
-	case 'f':
-	case 'n':
-	case 'r':
-	case 't':
-		*len = 2;
-		return PARSE_OK;
-	case 'u':
-		for (*len = 2; *len < 6; ++*len) {
-			if (*len == n)
-				return PARSE_MORE;
-			if (hex_value(p[*len]) < 0)
-				return PARSE_BAD;
-		}
-		return PARSE_OK;
-	default:
+	size = escape_size[(unsigned char)p[1]];
+	if (size == 0)
 		return PARSE_BAD;
+	for (*len = 2; *len < size; ++*len) {
+		if (*len == n)
+			return PARSE_MORE;
+		if (!is_hex(p[*len]))
+			return PARSE_BAD;
 	}
+	return PARSE_OK;
 }
 
 /* ---- blocks of eight words ---- */
@@ -250,6 +252,16 @@ special_mask(const char *p)
 	return PUSH(mask, load_word(p + 7 * WORD));
 }
 
+static size_t
+high_mask(const char *p)
+{
+	size_t mask = 0, i;
+
+	for (i = 0; i < 8; i++)
+		mask = mask >> WORD | GATHER(load_word(p + i * WORD) & HIGH);
+	return mask;
+}
+
 /* The number of a bit that stands alone. The 64 windows of six bits of the
  * factor (a de Bruijn sequence) are all different. */
 static size_t
@@ -266,22 +278,17 @@ bit_number(size_t bit)
 }
 
 /*
- * May the bytes over 0x7f of the block at p pass? True when all are whole
- * sequences of two and three bytes: each tail stands behind a lead that asks
- * for it and the other way round. The kinds that RFC 3629 restricts further
- * (leads c0, c1, e0, ed and from f0 on) give false: utf8_seq decides there.
- * A sequence may hang over the end. One byte before and one behind the block
- * are read.
+ * Are the bytes over 0x7f of the block at p all whole sequences of two and
+ * three bytes, each tail behind a lead that asks for it and the other way
+ * round? The kinds that RFC 3629 restricts further (leads c0, c1, e0, ed and
+ * from f0 on) give false: utf8_seq decides there. The last sequence may hang
+ * over the end. One byte before and one behind the block are read.
  */
 static bool
 is_simple_utf8(const char *p)
 {
-	size_t all = 0, bad = 0, i, before, w, behind, low;
+	size_t bad = 0, i, before, w, behind, low;
 
-	for (i = 0; i < 8; i++)
-		all |= load_word(p + i * WORD);
-	if ((all & HIGH) == 0)
-		return true;
 	if (is_tail(*p))
 		return false;
 	for (i = 0; i < 8; i++, p += WORD) {
@@ -299,62 +306,55 @@ is_simple_utf8(const char *p)
 	return (bad & HIGH) == 0;
 }
 
-/* The length of the whole and valid escape at p, else 0. */
+/* The length of the escape at p if it is whole and valid, else 0. */
 static size_t
 escape_len(const char *p, const char *end)
 {
 	size_t len;
 
+	if (end - p >= 2 && escape_size[(unsigned char)p[1]] == 2)
+		return 2;
 	return escape_seq(p, (size_t)(end - p), &len) == PARSE_OK ? len : 0;
 }
 
-/* From p, one escape or run of UTF-8 further; p itself if that is not whole or
- * not valid. */
+/* Block after block, to a quote, to what is not good or not simple, or to less
+ * than a block before end. */
 static const char *
-skip_one(const char *p, const char *end, bool *escaped)
+skip_blocks(const char *p, const char *end, bool *escaped)
 {
-	const char *next = p;
-	size_t len;
+	const char *next, *at;
+	size_t mask, bit, len;
 
-	if (*p == '\\') {
-		*escaped = true;
-		return p + escape_len(p, end);
+	for (; (size_t)(end - p) > BLOCK; p = next) {
+		next = p + BLOCK;
+		mask = special_mask(p);
+		while (mask != 0) {
+			bit = mask & (0 - mask);
+			at = p + bit_number(bit);
+			if (*at == '\\') {
+				*escaped = true;
+				len = escape_len(at, end);
+				if (len == 0)
+					return at;
+				if (at + len > next)
+					next = at + len;
+				mask &= ~(bit | bit << 1);
+			} else if ((unsigned char)*at < 0x80 ||
+			    !is_simple_utf8(p)) {
+				return at;
+			} else {
+				if ((unsigned char)next[-1] >= 0xc0)
+					next--;
+				else if ((unsigned char)next[-2] >= 0xe0)
+					next -= 2;
+				mask &= ~high_mask(p);
+			}
+		}
 	}
-	next = skip_utf8(p, end);
-	if (next == p && utf8_seq(p, (size_t)(end - p), &len) == PARSE_OK)
-		next += len;
-	return next;
+	return p;
 }
 
-/* Through the block at p, which is_simple_utf8, up to a quote, a control byte or
- * a bad escape in it; else to the first character behind it. */
-static const char *
-skip_block(const char *p, const char *end, bool *escaped)
-{
-	const char *next = p + BLOCK, *at;
-	size_t mask = special_mask(p), bit, len;
-
-	if ((unsigned char)next[-1] >= 0xc0)
-		next--;
-	else if ((unsigned char)next[-2] >= 0xe0)
-		next -= 2;
-	for (; mask != 0; mask &= ~(bit | bit << 1)) {
-		bit = mask & (0 - mask);
-		at = p + bit_number(bit);
-		if (*at != '\\')
-			return at;
-		*escaped = true;
-		len = escape_len(at, end);
-		if (len == 0)
-			return at;
-		if (at + len > next)
-			next = at + len;
-	}
-	return next;
-}
-
-/* The same in single steps, at least to near, for what is no block or no
- * simple one. */
+/* The same in single steps, at least to near. */
 static const char *
 skip_steps(const char *p, const char *near, const char *end, bool *escaped)
 {
@@ -364,7 +364,12 @@ skip_steps(const char *p, const char *near, const char *end, bool *escaped)
 		from = skip_plain(p, end);
 		if (from == end || *from == '"')
 			return from;
-		p = skip_one(from, end, escaped);
+		if (*from == '\\') {
+			*escaped = true;
+			p = from + escape_len(from, end);
+		} else {
+			p = skip_utf8(from, end);
+		}
 	} while (p != from && p < near);
 	return p;
 }
@@ -379,11 +384,9 @@ skip_string(const char *p, const char *end, bool *escaped)
 	p = skip_plain(p, end);
 	while (p < end && *p != '"') {
 		from = p;
+		p = skip_blocks(p, end, escaped);
 		near = (size_t)(end - p) > BLOCK ? p + BLOCK : end;
-		if (near != end && is_simple_utf8(p))
-			p = skip_block(p, end, escaped);
-		else
-			p = skip_steps(p, near, end, escaped);
+		p = skip_steps(p, near, end, escaped);
 		if (p == from)
 			break;
 	}
@@ -840,49 +843,36 @@ json_close(struct json_out *o, char bracket)
 	o->first = false;
 }
 
-/* The first byte in p..end that needs a closer look: quote, backslash, control
- * byte, or a sequence that skip_utf8 leaves alone. Or end. */
+/* The byte or the run of UTF-8 at p < end, at which skip_plain stopped; gives
+ * where to go on. A sequence that is not well-formed is replaced. */
 static const char *
-skip_valid(const char *p, const char *end)
-{
-	const char *from;
-
-	do {
-		from = skip_plain(p, end);
-		p = skip_utf8(from, end);
-	} while (p != from);
-	return p;
-}
-
-/* The escape or the sequence at p, of n > 0 bytes, at which skip_valid stopped;
- * gives the number of bytes that it covers. */
-static size_t
-put_special(struct json_out *o, const char *p, size_t n)
+put_special(struct json_out *o, const char *p, const char *end)
 {
 	static const char from[] = "\"\\\b\f\n\r\t", to[] = "\"\\bfnrt";
 	static const char hex[] = "0123456789abcdef";
 	char out[6] = { '\\', 'u', '0', '0' };
-	const char *hit = memchr(from, *p, sizeof(from) - 1);
-	enum parse r;
+	const char *hit = memchr(from, *p, sizeof(from) - 1), *next;
 	size_t len;
 
 	if (hit != NULL) {
 		out[1] = to[hit - from];
 		put(o, out, 2);
-		return 1;
+		return p + 1;
 	}
 	if ((unsigned char)*p < 0x20) {
 		out[4] = hex[*p >> 4];
 		out[5] = hex[*p & 15];
 		put(o, out, 6);
-		return 1;
+		return p + 1;
 	}
-	r = utf8_seq(p, n, &len);
-	if (r == PARSE_OK)
-		put(o, p, len);
-	else
-		put(o, replacement, sizeof(replacement) - 1);
-	return len == 0 ? 1 : len;
+	next = skip_utf8(p, end);
+	if (next > p) {
+		put(o, p, (size_t)(next - p));
+		return next;
+	}
+	put(o, replacement, sizeof(replacement) - 1);
+	utf8_seq(p, (size_t)(end - p), &len);
+	return p + (len == 0 ? 1 : len);
 }
 
 static void
@@ -894,11 +884,9 @@ put_escaped(struct json_out *o, struct str plain)
 		return;
 	end = p + plain.n;
 	while (p < end) {
-		stop = skip_valid(p, end);
+		stop = skip_plain(p, end);
 		put(o, p, (size_t)(stop - p));
-		p = stop;
-		if (p < end)
-			p += put_special(o, p, (size_t)(end - p));
+		p = stop < end ? put_special(o, stop, end) : end;
 	}
 }
 

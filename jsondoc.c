@@ -53,29 +53,23 @@ string_end(const char *p, const char *end)
 	return end;
 }
 
-/* Behind the bracket that closes the one at p, or end. */
+/* Behind the bracket that closes the one at p, or end. Which kind it is does
+ * not matter where brackets are known to match: [ and { differ in bit 5. */
 static const char *
 bracket_end(const char *p, const char *end)
 {
 	size_t open = 0;
+	char c;
 
 	while (p < end) {
-		switch (*p++) {
-		case '{':
-		case '[':
-			open++;
-			break;
-		case '}':
-		case ']':
-			if (--open == 0)
-				return p;
-			break;
-		case '"':
+		c = *p++;
+		if (c == '"') {
 			p = string_end(p, end);
 			p += p < end;
-			break;
-		default:
-			break;
+		} else if ((c | 0x20) == '{') {
+			open++;
+		} else if ((c | 0x20) == '}' && --open == 0) {
+			return p;
 		}
 	}
 	return end;

@@ -287,6 +287,7 @@ pass_whole(struct attempt *a)
 	take_fields(r);
 	if (rc > 0)
 		return pass_large(a, piece);
+	tap_init(&r->tap, r->dialect);
 	tap_answer(&r->tap, buf_str(&r->hold));
 	keep_connection(a);
 	fmt_to(type_z, sizeof(type_z), "%.*s", STR_ARG(type));

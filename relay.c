@@ -334,7 +334,8 @@ static int
 bad_json(struct request *r, const struct json *j)
 {
 	return deny(r, 400, WHY_BAD_REQUEST, "invalid_json",
-	    "the body is not valid JSON: byte %zu: %s", j->pos, j->why);
+	    "the body is not valid JSON: byte %zu: expected %s", j->pos,
+	    j->why);
 }
 
 /* Check all of it, and take the two members that routing needs. */

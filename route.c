@@ -372,6 +372,18 @@ alias_usable(const struct conf *c, const struct model_alias *m)
 	return false;
 }
 
+/* An id that is there twice is answered by the first. */
+static void
+list_model(struct model_entry *m, size_t *n, struct str id, struct str owner)
+{
+	size_t i;
+
+	for (i = 0; i < *n; i++)
+		if (str_eq(m[i].id, id))
+			return;
+	m[(*n)++] = (struct model_entry){ id, owner };
+}
+
 struct model_entry *
 route_models(const struct conf *c, struct arena *a, size_t *n)
 {
@@ -386,16 +398,14 @@ route_models(const struct conf *c, struct arena *a, size_t *n)
 		return NULL;
 	for (i = 0; i < c->n_aliases; i++)
 		if (alias_usable(c, &c->aliases[i]))
-			m[(*n)++] = (struct model_entry){ c->aliases[i].name,
-				STR("llmux") };
+			list_model(m, n, c->aliases[i].name, STR("llmux"));
 	for (i = 0; i < c->n_providers; i++) {
 		const struct provider *p = &c->providers[i];
 
 		for (k = 0; route_usable(p) && k < p->models.n; k++)
 			if (!str_eq(p->models.v[k], STR("*")))
-				m[(*n)++] = (struct model_entry){
-					p->models.v[k], p->name };
+				list_model(m, n, p->models.v[k], p->name);
 	}
-	m[(*n)++] = (struct model_entry){ STR("echo"), STR("llmux") };
+	list_model(m, n, STR("echo"), STR("llmux"));
 	return m;
 }

@@ -256,8 +256,10 @@ sandbox_enter(const struct conf *c, struct buf *said)
 	/* Core files and /proc/PID/mem would show keys and tokens. */
 	if (setrlimit(RLIMIT_CORE, &none) < 0)
 		say(said, "core files", errno);
+#ifndef SANITIZED /* the leak checker attaches to the process */
 	if (prctl(PR_SET_DUMPABLE, 0L, 0L, 0L, 0L) < 0)
 		say(said, "dumpable", errno);
+#endif
 	/* Landlock demands it; without it there is none. */
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1L, 0L, 0L, 0L) < 0) {
 		say(said, "no_new_privs", errno);

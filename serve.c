@@ -28,7 +28,9 @@
 
 /* 64 kB: getaddrinfo is the deepest user, 16.7 kB with glibc (docs/tls.md);
  * sanitizers need more. */
-#ifndef STACK_SIZE
+#ifdef SANITIZED
+#define STACK_SIZE (256 * 1024)
+#else
 #define STACK_SIZE (64 * 1024)
 #endif
 

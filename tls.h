@@ -42,8 +42,9 @@ struct tls;
  * Client engine for host (checked against the certificate and sent as SNI;
  * one trailing dot is removed; IP literals and empty names are refused with
  * ERR_INPUT) and port (part of the session cache's key). Sessions are kept in
- * memory per host, port and trust, and resumed. NULL: ERR_MEM, ERR_INPUT.
- * expect: the certificate name to require instead of host when not absent.
+ * memory per host, port, expect and trust, and resumed. NULL: ERR_MEM,
+ * ERR_INPUT. expect: the certificate name to require instead of host when not
+ * absent; then host may be an IP literal, and no SNI is sent.
  */
 struct tls *tls_client(const struct tls_trust *trust, struct str host,
     unsigned port, struct str expect, struct err *e);
@@ -75,7 +76,8 @@ void tls_close(struct tls *t);
 /* Did the peer end with close_notify (as against a bare FIN)? */
 bool tls_closed_clean(struct tls *t);
 /* Fill e from the engine's error number with a text and a hint; -1 always.
- * kind ERR_PEER. When there is no error: "closed". */
+ * kind ERR_PEER (ERR_MEM: no memory for the certificates). When there is no
+ * error: "closed". */
 int tls_fail(struct tls *t, struct err *e);
 /* BearSSL's number (0 = none), for tests. */
 int tls_errno(struct tls *t);

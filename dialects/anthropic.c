@@ -4,9 +4,10 @@
  * that pass, and the writer of answers (Messages API, versions 2023-06-01 and
  * 2026-10-21, which do not differ in what is written here).
  *
- * Rules kept: event name equals the JSON type; one message_start, first;
- * blocks one at a time, index from 0; message_delta with the usage before
- * message_stop; nothing behind an error.
+ * Rules kept: event name equals the JSON type; one message_start, first, with
+ * the input counts; blocks one at a time, index from 0; message_delta with the
+ * usage before message_stop; nothing behind an error. A refusal's words are a
+ * text block. Thinking is written without a signature: nobody else has one.
  */
 #include "ops.h"
 
@@ -22,6 +23,8 @@ error_type(int status)
 		return "permission_error";
 	case 404:
 		return "not_found_error";
+	case 409:
+		return "conflict_error";
 	case 413:
 		return "request_too_large";
 	case 429:
@@ -47,8 +50,8 @@ stop_reason(const struct answer *a, enum stop_kind stop)
 	case STOP_SEQUENCE:
 		return "stop_sequence";
 	default:
-		return stop == STOP_TOOL || a->tools > 0 ? "tool_use" :
-		    "end_turn";
+		/* Calls decide, not what the upstream said. */
+		return a->tools > 0 ? "tool_use" : "end_turn";
 	}
 }
 
@@ -93,29 +96,25 @@ write_stream_error(const struct failure *f, uint64_t seq,
 
 /* ---- looking ---- */
 
-/* Input counts come in message_start, the final output in message_delta; each
- * later value replaces the earlier one, they are never added. */
+/* Input counts come in message_start, the final output in message_delta, newer
+ * servers repeat all there: each later value replaces the earlier one, they
+ * are never added. input_tokens is without the cached parts. */
 static void
 merge_usage(struct tap *t, struct json_value u)
 {
-	uint64_t fresh = 0, read = 0, write = 0, out = 0;
-	bool counts;
+	struct usage *to = &t->usage;
+	uint64_t fresh = to->input - to->cached - to->written;
 
 	if (u.type != JSON_OBJECT)
 		return;
-	counts = json_u64(json_get(u, "input_tokens"), &fresh) == 0;
-	if (json_u64(json_get(u, "cache_read_input_tokens"), &read) < 0)
-		read = counts ? 0 : t->usage.cached;
-	if (json_u64(json_get(u, "cache_creation_input_tokens"), &write) < 0)
-		write = counts ? 0 : t->usage.written;
-	if (counts) {
-		t->usage.cached = read;
-		t->usage.written = write;
-		t->usage.input = fresh + read + write;
-	}
-	if (json_u64(json_get(u, "output_tokens"), &out) == 0)
-		t->usage.output = out;
-	t->usage.known = true;
+	json_u64(json_get(u, "input_tokens"), &fresh);
+	json_u64(json_get(u, "cache_read_input_tokens"), &to->cached);
+	json_u64(json_get(u, "cache_creation_input_tokens"), &to->written);
+	json_u64(json_get(u, "output_tokens"), &to->output);
+	json_u64(json_at(u, "output_tokens_details/thinking_tokens"),
+	    &to->reasoning);
+	to->input = fresh + to->cached + to->written;
+	to->known = true;
 }
 
 static void
@@ -124,64 +123,44 @@ read_usage(struct tap *t, struct json_value answer)
 	merge_usage(t, json_get(answer, "usage"));
 }
 
-static bool
-is(struct str name, struct json_value type, const char *want)
+/* The events that hold what the relay wants to know. */
+static enum tap_kind
+look_closer(struct tap *t, struct str type, struct json_value root)
 {
-	return name.n > 0 ? str_eq(name, str_of(want)) :
-	    json_is(type, str_of(want));
+	if (str_eq(type, STR("message_start"))) {
+		read_usage(t, json_get(root, "message"));
+		return TAP_PREAMBLE;
+	}
+	if (str_eq(type, STR("error")))
+		return tap_error(t, json_get(root, "error"));
+	read_usage(t, root); /* message_delta */
+	return TAP_CONTENT;
 }
 
 static enum tap_kind
 look(struct tap *t, struct str name, struct str data)
 {
-	struct json_value type = { .type = JSON_NONE }, e;
+	struct json_value root = { .type = JSON_NONE };
+	struct str type = event_type(name, data);
 
-	if (str_eq(name, STR("content_block_delta")))
+	if (str_eq(type, STR("content_block_delta")))
 		return TAP_CONTENT;
-	if (json_check(data, NULL) < 0)
-		return TAP_CONTENT;
-	type = json_get(json_root(data), "type");
-	if (is(name, type, "message_start")) {
-		merge_usage(t, json_at(json_root(data), "message/usage"));
-		return TAP_PREAMBLE;
-	}
-	if (is(name, type, "ping"))
+	if (str_eq(type, STR("ping")))
 		return TAP_NONE;
-	if (is(name, type, "message_delta")) {
-		merge_usage(t, json_get(json_root(data), "usage"));
-		return TAP_CONTENT;
-	}
-	if (is(name, type, "message_stop")) {
+	if (str_eq(type, STR("message_stop"))) {
 		t->finished = t->done = true;
 		return TAP_END;
 	}
-	if (is(name, type, "error")) {
-		e = json_get(json_root(data), "error");
-		return tap_failed(t, json_get(e, "code"),
-		    json_get(e, "type"), json_get(e, "message"));
-	}
-	return TAP_CONTENT;
+	if (!str_eq(type, STR("message_start")) &&
+	    !str_eq(type, STR("message_delta")) &&
+	    !str_eq(type, STR("error")))
+		return TAP_CONTENT;
+	if (json_check(data, NULL) == 0)
+		root = json_root(data);
+	return look_closer(t, type, root);
 }
 
 /* ---- writing ---- */
-
-static void
-event_open(struct answer *a, struct json_out *o, const char *type)
-{
-	buf_fmt(a->out, "event: %s\ndata: ", type);
-	json_out_buf(o, a->out);
-	json_open(o, '{');
-	json_key(o, "type");
-	json_str(o, str_of(type));
-}
-
-static void
-event_close(struct answer *a, struct json_out *o)
-{
-	json_close(o, '}');
-	json_out_flush(o);
-	buf_addz(a->out, "\n\n");
-}
 
 static void
 put_usage(const struct answer *a, struct json_out *o, bool final)
@@ -191,14 +170,11 @@ put_usage(const struct answer *a, struct json_out *o, bool final)
 
 	json_key(o, "usage");
 	json_open(o, '{');
-	json_key(o, "input_tokens");
-	json_num(o, (int64_t)(u->input < cached ? 0 : u->input - cached));
-	json_key(o, "cache_creation_input_tokens");
-	json_num(o, (int64_t)u->written);
-	json_key(o, "cache_read_input_tokens");
-	json_num(o, (int64_t)u->cached);
-	json_key(o, "output_tokens");
-	json_num(o, final ? (int64_t)u->output : 0);
+	put_count(o, "input_tokens", u->input < cached ? 0 :
+	    u->input - cached);
+	put_count(o, "cache_creation_input_tokens", u->written);
+	put_count(o, "cache_read_input_tokens", u->cached);
+	put_count(o, "output_tokens", final ? u->output : 0);
 	json_close(o, '}');
 }
 
@@ -206,11 +182,7 @@ put_usage(const struct answer *a, struct json_out *o, bool final)
 static void
 put_message(struct answer *a, struct json_out *o)
 {
-	json_key(o, "id");
-	json_str_begin(o);
-	json_str_plain(o, STR("msg_"));
-	json_str_text(o, a->id);
-	json_str_end(o);
+	put_id(o, "id", "msg_", a->id);
 	json_key(o, "type");
 	json_str(o, STR("message"));
 	json_key(o, "role");
@@ -230,11 +202,32 @@ put_stop(const struct answer *a, struct json_out *o, const struct event *ev)
 		json_null(o);
 }
 
-/* The block as it begins (text empty) or as it is at its end. */
+/* The arguments as a value. What is no object (the model was stopped inside
+ * of it) cannot stand there: {}. */
 static void
-put_block(const struct answer *a, struct json_out *o, struct str text,
-    bool whole)
+put_input(struct answer *a, struct json_out *o)
 {
+	struct buf plain;
+	struct str input;
+
+	buf_init(&plain, a->text.max);
+	json_decode(buf_str(&a->text), &plain);
+	input = buf_str(&plain);
+	if (plain.bad)
+		a->bad = true;
+	if (json_check(input, NULL) < 0 ||
+	    json_root(input).type != JSON_OBJECT)
+		input = STR("{}");
+	json_raw(o, input);
+	buf_free(&plain);
+}
+
+/* The block as it begins, or (whole) as it is at its end. */
+static void
+put_block(struct answer *a, struct json_out *o, bool whole)
+{
+	struct str text = whole ? buf_str(&a->text) : STR("");
+
 	json_open(o, '{');
 	json_key(o, "type");
 	if (a->kind == BLOCK_TOOL) {
@@ -242,17 +235,10 @@ put_block(const struct answer *a, struct json_out *o, struct str text,
 		put_member(o, "id", buf_str(&a->tool_id));
 		put_member(o, "name", buf_str(&a->tool_name));
 		json_key(o, "input");
-		if (whole) {
-			struct buf plain;
-
-			buf_init(&plain, a->text.max);
-			json_decode(text, &plain);
-			json_raw(o, json_check(buf_str(&plain), NULL) == 0 ?
-			    buf_str(&plain) : STR("{}"));
-			buf_free(&plain);
-		} else {
+		if (whole)
+			put_input(a, o);
+		else
 			json_raw(o, STR("{}"));
-		}
 	} else if (a->kind == BLOCK_REASONING) {
 		json_str(o, STR("thinking"));
 		put_member(o, "thinking", text);
@@ -283,11 +269,12 @@ put_delta(const struct answer *a, struct json_out *o, struct str text)
 	json_close(o, '}');
 }
 
+/* An event of the open block. */
 static void
-put_index(const struct answer *a, struct json_out *o)
+block_open(const struct answer *a, struct json_out *o, const char *type)
 {
-	json_key(o, "index");
-	json_num(o, (int64_t)a->index);
+	sse_open(o, a->out, type);
+	put_count(o, "index", a->index);
 }
 
 static void
@@ -295,7 +282,7 @@ stream_start(struct answer *a)
 {
 	struct json_out o;
 
-	event_open(a, &o, "message_start");
+	sse_open(&o, a->out, "message_start");
 	json_key(&o, "message");
 	json_open(&o, '{');
 	put_message(a, &o);
@@ -307,7 +294,7 @@ stream_start(struct answer *a)
 	json_null(&o);
 	put_usage(a, &o, false);
 	json_close(&o, '}');
-	event_close(a, &o);
+	sse_close(&o, a->out);
 }
 
 static void
@@ -315,15 +302,15 @@ stream_stop(struct answer *a, const struct event *ev)
 {
 	struct json_out o;
 
-	event_open(a, &o, "message_delta");
+	sse_open(&o, a->out, "message_delta");
 	json_key(&o, "delta");
 	json_open(&o, '{');
 	put_stop(a, &o, ev);
 	json_close(&o, '}');
 	put_usage(a, &o, true);
-	event_close(a, &o);
-	event_open(a, &o, "message_stop");
-	event_close(a, &o);
+	sse_close(&o, a->out);
+	sse_open(&o, a->out, "message_stop");
+	sse_close(&o, a->out);
 }
 
 static void
@@ -336,22 +323,19 @@ stream_event(struct answer *a, const struct event *ev)
 		stream_start(a);
 		break;
 	case EV_OPEN:
-		event_open(a, &o, "content_block_start");
-		put_index(a, &o);
+		block_open(a, &o, "content_block_start");
 		json_key(&o, "content_block");
-		put_block(a, &o, STR(""), false);
-		event_close(a, &o);
+		put_block(a, &o, false);
+		sse_close(&o, a->out);
 		break;
 	case EV_DELTA:
-		event_open(a, &o, "content_block_delta");
-		put_index(a, &o);
+		block_open(a, &o, "content_block_delta");
 		put_delta(a, &o, ev->text);
-		event_close(a, &o);
+		sse_close(&o, a->out);
 		break;
 	case EV_CLOSE:
-		event_open(a, &o, "content_block_stop");
-		put_index(a, &o);
-		event_close(a, &o);
+		block_open(a, &o, "content_block_stop");
+		sse_close(&o, a->out);
 		break;
 	case EV_STOP:
 		stream_stop(a, ev);
@@ -392,7 +376,7 @@ write_event(struct answer *a, const struct event *ev)
 		stream_event(a, ev);
 	} else if (ev->type == EV_CLOSE) {
 		block_begin(a, &o);
-		put_block(a, &o, buf_str(&a->text), true);
+		put_block(a, &o, true);
 		json_out_flush(&o);
 	} else if (ev->type == EV_STOP) {
 		whole_stop(a, ev);

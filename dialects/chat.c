@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * chat: OpenAI Chat Completions. Error bodies and records, a look at chunks
- * that pass, and the writer of answers (openai.md 1.3 and 1.4 of the OpenAI
- * API reference as of November 2026: chat.completion, chat.completion.chunk).
+ * that pass, and the writer of answers (OpenAI API reference as of November
+ * 2026: chat.completion, chat.completion.chunk, error).
  *
  * Rules kept: id, created, model and object are constant; the first delta
- * carries the role; tool calls count from 0; one finish_reason; a usage chunk
- * only when asked for; `[DONE]` last, and never after an error record.
- * Reasoning goes out as reasoning_content.
+ * carries the role; tool calls count from 0, the first delta of each has id,
+ * type and name; one finish_reason; a usage chunk only when asked for;
+ * `[DONE]` last, and never after an error record. Reasoning goes out as
+ * reasoning_content. Always one choice.
+ * The look is good for /v1/completions too. Of several choices (n over 1) the
+ * first that finishes counts as the proper end.
  */
 #include "ops.h"
 
@@ -18,7 +21,8 @@ finish_reason(const struct answer *a, enum stop_kind stop)
 		return "length";
 	if (stop == STOP_FILTER)
 		return "content_filter";
-	return stop == STOP_TOOL || a->tools > 0 ? "tool_calls" : "stop";
+	/* Calls decide, not what the upstream said (openai.md 6.5). */
+	return a->tools > 0 ? "tool_calls" : "stop";
 }
 
 /* ---- errors ---- */
@@ -50,10 +54,8 @@ write_stream_error(const struct failure *f, uint64_t seq,
 /* ---- looking ---- */
 
 static void
-read_usage(struct tap *t, struct json_value answer)
+take_usage(struct tap *t, struct json_value u)
 {
-	struct json_value u = json_get(answer, "usage");
-
 	if (u.type != JSON_OBJECT)
 		return;
 	t->usage = (struct usage){ .known = true,
@@ -66,101 +68,128 @@ read_usage(struct tap *t, struct json_value answer)
 		    "completion_tokens_details/reasoning_tokens") };
 }
 
-enum { SAW_ERROR = 1, SAW_USAGE = 2, SAW_FINISH = 4, SAW_MORE = 8 };
+static void
+read_usage(struct tap *t, struct json_value answer)
+{
+	take_usage(t, json_get(answer, "usage"));
+}
 
-/* Is the key that ends before rest followed by something that is not null
- * and not ""? */
+/* Is the value at the beginning of rest more than null or an empty one? */
 static bool
 has_value(struct str rest)
 {
-	while (rest.n > 0 && (rest.p[0] == ' ' || rest.p[0] == ':'))
-		rest = str_sub(rest, 1, rest.n);
+	rest = skip_space(rest);
 	return rest.n > 0 && rest.p[0] != 'n' &&
-	    !str_starts(rest, STR("\"\"")) && !str_starts(rest, STR("[]"));
+	    !str_starts(rest, STR("\"\"")) &&
+	    !str_starts(rest, STR("[]")) && !str_starts(rest, STR("{}"));
 }
 
-/* One pass from quote to quote: which of the keys that matter stand in this
- * chunk. A quote inside of a string is escaped, so a key is never mistaken. */
+enum { SAW_ERROR = 1, SAW_USAGE = 2, SAW_FINISH = 4, SAW_CONTENT = 8 };
+#define END_KEYS 3 /* the first keys of the table, which can end a stream */
+
+/* Which of the members that matter stand in this chunk, at any depth. Once
+ * there was content, only the first rows are looked for. */
 static int
-scan(struct str data)
+scan(const struct tap *t, struct str data)
 {
 	static const struct {
 		struct str key;
 		int saw;
 	} keys[] = {
-		{ STR_INIT("\"error\""), SAW_ERROR },
-		{ STR_INIT("\"usage\""), SAW_USAGE },
-		{ STR_INIT("\"finish_reason\""), SAW_FINISH },
-		{ STR_INIT("\"content\""), SAW_MORE },
-		{ STR_INIT("\"text\""), SAW_MORE },
-		{ STR_INIT("\"tool_calls\""), SAW_MORE },
-		{ STR_INIT("\"refusal\""), SAW_MORE },
-		{ STR_INIT("\"reasoning_content\""), SAW_MORE },
-		{ STR_INIT("\"reasoning\""), SAW_MORE },
-		{ STR_INIT("\"reasoning_details\""), SAW_MORE },
-		{ STR_INIT("\"function_call\""), SAW_MORE },
+		{ STR_INIT("error"), SAW_ERROR },
+		{ STR_INIT("usage"), SAW_USAGE },
+		{ STR_INIT("finish_reason"), SAW_FINISH },
+		{ STR_INIT("content"), SAW_CONTENT },
+		{ STR_INIT("text"), SAW_CONTENT },
+		{ STR_INIT("tool_calls"), SAW_CONTENT },
+		{ STR_INIT("function_call"), SAW_CONTENT },
+		{ STR_INIT("refusal"), SAW_CONTENT },
+		{ STR_INIT("audio"), SAW_CONTENT },
+		{ STR_INIT("images"), SAW_CONTENT },
+		{ STR_INIT("reasoning_content"), SAW_CONTENT },
+		{ STR_INIT("reasoning"), SAW_CONTENT },
+		{ STR_INIT("reasoning_text"), SAW_CONTENT },
+		{ STR_INIT("reasoning_details"), SAW_CONTENT },
+		{ STR_INIT("thinking_blocks"), SAW_CONTENT },
 	};
+	size_t n = t->begun ? END_KEYS : sizeof(keys) / sizeof(keys[0]), i;
+	struct str name;
 	int saw = 0;
-	ssize_t at;
-	size_t i;
 
-	while ((at = str_chr(data, '"')) >= 0) {
-		data = str_sub(data, (size_t)at, data.n);
-		if (data.n > 1 && (data.p[1] == 'e' || data.p[1] == 'u' ||
-		    data.p[1] == 'f' || data.p[1] == 'c' ||
-		    data.p[1] == 't' || data.p[1] == 'r'))
-			for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
-				if (str_starts(data, keys[i].key) &&
-				    has_value(str_sub(data, keys[i].key.n,
-				    data.n)))
-					saw |= keys[i].saw;
-		data = str_sub(data, 1, data.n);
+	while (next_name(&data, &name)) {
+		char last = name.n > 0 ? name.p[name.n - 1] : '\0';
+
+		for (i = 0; i < n; i++)
+			if (keys[i].key.p[keys[i].key.n - 1] == last &&
+			    is_name(name, keys[i].key) && has_value(data))
+				saw |= keys[i].saw;
 	}
 	return saw;
 }
 
-/* Did every choice of this chunk get its finish_reason? One is enough. */
+/* Has a choice of this chunk its finish_reason? */
 static bool
-finishes(struct json_value root)
+finishes(struct json_value choices)
 {
 	struct json_walk w;
 
-	for (json_walk(&w, json_get(root, "choices")); json_step(&w);)
-		if (json_get(w.value, "finish_reason").type == JSON_STRING)
+	for (json_walk(&w, choices); json_step(&w);) {
+		struct json_value f = json_get(w.value, "finish_reason");
+
+		if (f.type == JSON_STRING && f.text.n > 0)
 			return true;
+	}
 	return false;
+}
+
+/* A chunk that may hold usage, the end or an error; TAP_NONE: neither end nor
+ * error. An event that is named "error" is one, whatever it holds. */
+static enum tap_kind
+look_closer(struct tap *t, bool named_error, struct str data)
+{
+	struct json_value root = { .type = JSON_NONE };
+	struct json_value e = root, choices = root;
+	struct json_walk w;
+
+	if (json_check(data, NULL) == 0)
+		root = json_root(data);
+	for (json_walk(&w, root); json_step(&w);) {
+		if (json_is(w.key, STR("error")))
+			e = w.value;
+		else if (json_is(w.key, STR("usage")))
+			take_usage(t, w.value);
+		else if (json_is(w.key, STR("choices")))
+			choices = w.value;
+	}
+	if (e.type == JSON_OBJECT || (e.type == JSON_STRING && e.text.n > 0))
+		return tap_error(t, e);
+	if (named_error)
+		return tap_error(t, root);
+	if (!finishes(choices))
+		return TAP_NONE;
+	t->finished = true;
+	return TAP_END;
 }
 
 static enum tap_kind
 look(struct tap *t, struct str name, struct str data)
 {
-	struct json_value root, e;
+	bool named_error = str_eq(name, STR("error"));
+	enum tap_kind kind;
 	int saw;
 
-	(void)name;
-	if (str_eq(str_trim(data), STR("[DONE]"))) {
+	if (data.n < 16 && str_eq(str_trim(data), STR("[DONE]"))) {
 		t->finished = t->done = true;
 		return TAP_END;
 	}
-	saw = scan(data);
-	if ((saw & (SAW_ERROR | SAW_USAGE | SAW_FINISH)) != 0 &&
-	    json_check(data, NULL) == 0) {
-		root = json_root(data);
-		e = json_get(root, "error");
-		if (e.type == JSON_OBJECT)
-			return tap_failed(t, json_get(e, "code"),
-			    json_get(e, "type"), json_get(e, "message"));
-		if (e.type == JSON_STRING)
-			return tap_failed(t, json_get(e, "code"),
-			    json_get(e, "code"), e);
-		if ((saw & SAW_USAGE) != 0)
-			read_usage(t, root);
-		if (finishes(root)) {
-			t->finished = true;
-			return TAP_END;
-		}
+	saw = scan(t, data);
+	if (named_error ||
+	    (saw & (SAW_ERROR | SAW_USAGE | SAW_FINISH)) != 0) {
+		kind = look_closer(t, named_error, data);
+		if (kind != TAP_NONE)
+			return kind;
 	}
-	return t->begun || (saw & SAW_MORE) != 0 ? TAP_CONTENT :
+	return t->begun || (saw & SAW_CONTENT) != 0 ? TAP_CONTENT :
 	    TAP_PREAMBLE;
 }
 
@@ -170,11 +199,7 @@ static void
 put_head(struct answer *a, struct json_out *o, const char *object)
 {
 	json_open(o, '{');
-	json_key(o, "id");
-	json_str_begin(o);
-	json_str_plain(o, STR("chatcmpl-"));
-	json_str_text(o, a->id);
-	json_str_end(o);
+	put_id(o, "id", "chatcmpl-", a->id);
 	json_key(o, "object");
 	json_str(o, str_of(object));
 	json_key(o, "created");
@@ -197,8 +222,7 @@ delta_open(struct answer *a, struct json_out *o)
 {
 	chunk_open(a, o);
 	json_open(o, '{');
-	json_key(o, "index");
-	json_num(o, 0);
+	put_count(o, "index", 0);
 	json_key(o, "delta");
 	json_open(o, '{');
 }
@@ -232,35 +256,44 @@ put_usage(const struct answer *a, struct json_out *o)
 
 	json_key(o, "usage");
 	json_open(o, '{');
-	json_key(o, "prompt_tokens");
-	json_num(o, (int64_t)u->input);
-	json_key(o, "completion_tokens");
-	json_num(o, (int64_t)u->output);
-	json_key(o, "total_tokens");
-	json_num(o, (int64_t)(u->input + u->output));
+	put_count(o, "prompt_tokens", u->input);
+	put_count(o, "completion_tokens", u->output);
+	put_count(o, "total_tokens", u->input + u->output);
 	json_key(o, "prompt_tokens_details");
 	json_open(o, '{');
-	json_key(o, "cached_tokens");
-	json_num(o, (int64_t)u->cached);
+	put_count(o, "cached_tokens", u->cached);
+	put_count(o, "cache_write_tokens", u->written);
 	json_close(o, '}');
 	json_key(o, "completion_tokens_details");
 	json_open(o, '{');
-	json_key(o, "reasoning_tokens");
-	json_num(o, (int64_t)u->reasoning);
+	put_count(o, "reasoning_tokens", u->reasoning);
 	json_close(o, '}');
 	json_close(o, '}');
 }
 
+/* How a call of that kind is spelled. */
+static const char *
+call_type(const struct answer *a)
+{
+	return a->kind == BLOCK_CUSTOM ? "custom" : "function";
+}
+
+static const char *
+call_text(const struct answer *a)
+{
+	return a->kind == BLOCK_CUSTOM ? "input" : "arguments";
+}
+
 static void
-put_tool(const struct answer *a, struct json_out *o, struct str arguments)
+put_call(const struct answer *a, struct json_out *o, struct str text)
 {
 	put_member(o, "id", buf_str(&a->tool_id));
 	json_key(o, "type");
-	json_str(o, STR("function"));
-	json_key(o, "function");
+	json_str(o, str_of(call_type(a)));
+	json_key(o, call_type(a));
 	json_open(o, '{');
 	put_member(o, "name", buf_str(&a->tool_name));
-	put_member(o, "arguments", arguments);
+	put_member(o, call_text(a), text);
 	json_close(o, '}');
 }
 
@@ -272,7 +305,7 @@ delta_key(enum block_kind kind)
 }
 
 static void
-tool_delta(struct answer *a, const struct event *ev)
+call_delta(struct answer *a, const struct event *ev)
 {
 	struct json_out o;
 
@@ -280,14 +313,13 @@ tool_delta(struct answer *a, const struct event *ev)
 	json_key(&o, "tool_calls");
 	json_open(&o, '[');
 	json_open(&o, '{');
-	json_key(&o, "index");
-	json_num(&o, (int64_t)a->tools);
+	put_count(&o, "index", a->tools);
 	if (ev->type == EV_OPEN) {
-		put_tool(a, &o, STR(""));
+		put_call(a, &o, STR(""));
 	} else {
-		json_key(&o, "function");
+		json_key(&o, call_type(a));
 		json_open(&o, '{');
-		put_member(&o, "arguments", ev->text);
+		put_member(&o, call_text(a), ev->text);
 		json_close(&o, '}');
 	}
 	json_close(&o, '}');
@@ -326,12 +358,12 @@ stream_event(struct answer *a, const struct event *ev)
 		delta_close(a, &o, NULL);
 		break;
 	case EV_OPEN:
-		if (a->kind == BLOCK_TOOL)
-			tool_delta(a, ev);
+		if (is_call(a->kind))
+			call_delta(a, ev);
 		break;
 	case EV_DELTA:
-		if (a->kind == BLOCK_TOOL) {
-			tool_delta(a, ev);
+		if (is_call(a->kind)) {
+			call_delta(a, ev);
 			break;
 		}
 		delta_open(a, &o);
@@ -355,10 +387,10 @@ whole_block(struct answer *a)
 {
 	struct json_out o;
 
-	if (a->kind == BLOCK_TOOL) {
+	if (is_call(a->kind)) {
 		block_begin(a, &o);
 		json_open(&o, '{');
-		put_tool(a, &o, buf_str(&a->text));
+		put_call(a, &o, buf_str(&a->text));
 		json_close(&o, '}');
 		json_out_flush(&o);
 		return;
@@ -388,8 +420,7 @@ whole_stop(struct answer *a, const struct event *ev)
 	json_key(&o, "choices");
 	json_open(&o, '[');
 	json_open(&o, '{');
-	json_key(&o, "index");
-	json_num(&o, 0);
+	put_count(&o, "index", 0);
 	json_key(&o, "message");
 	json_open(&o, '{');
 	json_key(&o, "role");

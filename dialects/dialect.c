@@ -243,9 +243,9 @@ skip_space(struct str rest)
 }
 
 bool
-next_key(struct str *rest, struct str *key)
+next_name(struct str *rest, struct str *name)
 {
-	const char *p = rest->p, *end = p + rest->n, *colon, *to, *from;
+	const char *p = rest->p, *end = p + rest->n, *colon, *to;
 
 	for (; p < end; p = colon + 1) {
 		colon = memchr(p, ':', (size_t)(end - p));
@@ -253,13 +253,9 @@ next_key(struct str *rest, struct str *key)
 			break;
 		for (to = colon; to > p && is_space(to[-1]); to--)
 			continue;
-		if (to == p || *--to != '"')
+		if (to == p || to[-1] != '"')
 			continue;
-		for (from = to; from > p && from[-1] != '"'; from--)
-			continue;
-		if (from == p)
-			continue;
-		*key = (struct str){ from, (size_t)(to - from) };
+		*name = (struct str){ p, (size_t)(to - p) - 1 };
 		*rest = (struct str){ colon + 1, (size_t)(end - colon) - 1 };
 		return true;
 	}
@@ -267,14 +263,26 @@ next_key(struct str *rest, struct str *key)
 	return false;
 }
 
+bool
+is_name(struct str name, struct str want)
+{
+	const char *from;
+
+	if (name.n <= want.n)
+		return false;
+	from = name.p + name.n - want.n;
+	return from[-1] == '"' && from[0] == want.p[0] &&
+	    memcmp(from, want.p, want.n) == 0;
+}
+
 struct str
 event_type(struct str name, struct str data)
 {
-	struct str rest = data, key, type;
+	struct str rest = data, first, type;
 	struct json_value v;
 
-	if (next_key(&rest, &key) && str_eq(key, STR("type")) &&
-	    key.p - data.p < 8) {
+	if (next_name(&rest, &first) && is_name(first, STR("type")) &&
+	    first.n < 10) {
 		rest = skip_space(rest);
 		if (rest.n > 0 && rest.p[0] == '"') {
 			rest = str_sub(rest, 1, rest.n);
@@ -316,12 +324,11 @@ put_id(struct json_out *o, const char *key, const char *prefix,
 	json_str_end(o);
 }
 
-/* n is a count of tokens or events, far below 2^63. */
 void
 put_count(struct json_out *o, const char *key, uint64_t n)
 {
 	json_key(o, key);
-	json_num(o, (int64_t)n);
+	json_num(o, n > INT64_MAX ? INT64_MAX : (int64_t)n);
 }
 
 void

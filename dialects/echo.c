@@ -5,22 +5,74 @@
  * gave when its result comes back. It needs no network: the first run, the
  * tests and every client's set-up can begin with it.
  *
- * It reads just enough of each dialect's request for that; the rest of the
- * request is not looked at. Usage is one token for four bytes of text.
+ * It reads just enough of each dialect's request for that (texts, results and
+ * tools; of Codex also additional_tools, namespaces and custom tools); the
+ * rest is not looked at. Hosted tools are never called. Usage is one token for
+ * four bytes of text.
+ *
+ * Limits: 64 kB of arguments, which are made from the tool's schema.
  */
 #include "ops.h"
 
+/* How well a tool serves: a function is what every client can run. */
+enum found { NO_TOOL, CUSTOM_TOOL, FUNCTION_TOOL };
+
 /* What echo wants to know of a request. */
 struct wish {
+	enum dialect d;
 	struct str text;   /* last user text, escaped */
 	struct str result; /* last tool result, escaped */
-	bool from_tool;    /* the conversation ends with a tool's result */
-	bool any;          /* there is a message at all */
-	struct json_value tool;   /* the first that can be called */
-	struct json_value name, schema;
-	bool custom;       /* takes one text, no JSON */
-	uint64_t bytes;    /* of all text */
+	unsigned results;
+	bool from_tool; /* the conversation ends with a tool's result */
+	bool any;       /* there is a message at all */
+	enum found found;
+	struct json_value name, schema, namespace; /* of the tool */
+	uint64_t bytes; /* of all text */
 };
+
+/* ---- tools ---- */
+
+/* One tool in the shape of any dialect; kept if it is the best so far. */
+static void
+take_tool(struct wish *w, struct json_value tool, struct json_value namespace)
+{
+	struct json_value type = json_get(tool, "type"), f = tool, name;
+	bool custom = w->d != DIALECT_MESSAGES && json_is(type, STR("custom"));
+
+	if (w->d == DIALECT_CHAT)
+		f = json_get(tool, custom ? "custom" : "function");
+	else if (!custom && type.type == JSON_STRING && !json_is(type,
+	    w->d == DIALECT_MESSAGES ? STR("custom") : STR("function")))
+		return; /* hosted, or of the vendor's own kind */
+	name = json_get(f, "name");
+	if (name.type != JSON_STRING || name.text.n == 0 ||
+	    w->found >= (custom ? CUSTOM_TOOL : FUNCTION_TOOL))
+		return;
+	w->found = custom ? CUSTOM_TOOL : FUNCTION_TOOL;
+	w->name = name;
+	w->namespace = namespace;
+	w->schema = json_get(f, w->d == DIALECT_MESSAGES ? "input_schema" :
+	    "parameters");
+}
+
+/* Namespaces hold functions and custom tools, never namespaces. */
+static void
+find_tool(struct wish *w, struct json_value tools)
+{
+	const struct json_value none = { .type = JSON_NONE };
+	struct json_walk i, inner;
+
+	json_walk(&i, tools);
+	while (w->found != FUNCTION_TOOL && json_step(&i)) {
+		if (!json_is(json_get(i.value, "type"), STR("namespace"))) {
+			take_tool(w, i.value, none);
+			continue;
+		}
+		for (json_walk(&inner, json_get(i.value, "tools"));
+		    json_step(&inner);)
+			take_tool(w, inner.value, json_get(i.value, "name"));
+	}
+}
 
 /* ---- texts ---- */
 
@@ -50,146 +102,86 @@ static void
 note_result(struct wish *w, struct json_value content)
 {
 	w->result = text_of(w, content);
+	w->results++;
 	w->from_tool = true;
 }
 
+/* A user turn. In Messages it may hold tool results too, which come first and
+ * decide: texts beside them are the client's remarks. Without any text (an
+ * image only) the text before stays. */
 static void
 note_user(struct wish *w, struct json_value content)
 {
 	struct str text = text_of(w, content);
+	struct json_walk i;
 
-	if (text.p != NULL) {
+	w->from_tool = false;
+	if (w->d == DIALECT_MESSAGES && content.type == JSON_ARRAY)
+		for (json_walk(&i, content); json_step(&i);)
+			if (json_is(json_get(i.value, "type"),
+			    STR("tool_result")))
+				note_result(w, json_get(i.value, "content"));
+	if (!w->from_tool && text.p != NULL)
 		w->text = text;
-		w->from_tool = false;
-	}
 }
 
-/* A Messages user turn may hold tool results beside text; the results come
- * first and decide. */
+/* A message of Chat or Messages, or an item of Responses. Other roles than the
+ * user's may follow a tool's result without being an answer to it. */
 static void
-read_user_blocks(struct wish *w, struct json_value content)
+read_item(struct wish *w, struct json_value item)
 {
-	struct json_walk i;
-	bool result = false;
+	struct json_value type = json_get(item, "type");
+	struct json_value role = json_get(item, "role");
+	struct json_value content = json_get(item, "content");
 
-	if (content.type != JSON_ARRAY) {
+	w->any = true;
+	if (w->d == DIALECT_RESPONSES &&
+	    (json_is(type, STR("function_call_output")) ||
+	    json_is(type, STR("custom_tool_call_output"))))
+		note_result(w, json_get(item, "output"));
+	else if (w->d == DIALECT_RESPONSES &&
+	    json_is(type, STR("additional_tools")))
+		find_tool(w, json_get(item, "tools"));
+	else if (w->d == DIALECT_CHAT && json_is(role, STR("tool")))
+		note_result(w, content);
+	else if (json_is(role, STR("user")))
 		note_user(w, content);
-		return;
-	}
-	for (json_walk(&i, content); json_step(&i);)
-		if (json_is(json_get(i.value, "type"), STR("tool_result"))) {
-			note_result(w, json_get(i.value, "content"));
-			result = true;
-		}
-	if (!result)
-		note_user(w, content);
+	else
+		text_of(w, content);
 }
 
 static void
-read_messages(struct wish *w, struct json_value list)
+read_wish(struct wish *w, enum dialect d, struct str body)
 {
+	bool responses = d == DIALECT_RESPONSES;
+	struct json_value root = json_root(body), list;
 	struct json_walk i;
 
-	for (json_walk(&i, list); json_step(&i);) {
-		struct json_value role = json_get(i.value, "role");
-		struct json_value content = json_get(i.value, "content");
-
+	*w = (struct wish){ .d = d };
+	text_of(w, json_get(root, responses ? "instructions" : "system"));
+	find_tool(w, json_get(root, "tools"));
+	list = json_get(root, responses ? "input" : "messages");
+	if (responses && list.type == JSON_STRING) {
 		w->any = true;
-		if (json_is(role, STR("user")))
-			read_user_blocks(w, content);
-		else if (json_is(role, STR("tool")))
-			note_result(w, content);
-		else
-			text_of(w, content);
+		note_user(w, list);
+	} else if (list.type == JSON_ARRAY) {
+		for (json_walk(&i, list); json_step(&i);)
+			read_item(w, i.value);
 	}
 }
 
-static void find_tool(struct wish *w, struct json_value tools);
-
-static void
-read_items(struct wish *w, struct json_value input)
-{
-	struct json_walk i;
-
-	if (input.type == JSON_STRING) {
-		w->any = true;
-		note_user(w, input);
-		return;
-	}
-	for (json_walk(&i, input); json_step(&i);) {
-		struct json_value type = json_get(i.value, "type");
-
-		w->any = true;
-		if (json_is(type, STR("function_call_output")) ||
-		    json_is(type, STR("custom_tool_call_output")))
-			note_result(w, json_get(i.value, "output"));
-		else if (json_is(type, STR("additional_tools")))
-			find_tool(w, json_get(i.value, "tools"));
-		else if (json_is(json_get(i.value, "role"), STR("user")))
-			note_user(w, json_get(i.value, "content"));
-		else
-			text_of(w, json_get(i.value, "content"));
-	}
-}
-
-/* ---- tools ---- */
-
-/* One tool in any of the three shapes; a namespace gives its first one. */
-static bool
-take_tool(struct wish *w, struct json_value tool)
-{
-	struct json_value type = json_get(tool, "type"), f = tool;
-	struct json_walk i;
-
-	if (json_is(type, STR("namespace"))) {
-		for (json_walk(&i, json_get(tool, "tools")); json_step(&i);) {
-			struct json_value t = json_get(i.value, "type");
-
-			if (json_is(t, STR("namespace")))
-				continue; /* one level is all there is */
-			if (take_tool(w, i.value))
-				return true;
-		}
-		return false;
-	}
-	w->custom = json_is(type, STR("custom"));
-	if (json_get(tool, "function").type == JSON_OBJECT)
-		f = json_get(tool, "function");
-	else if (json_get(tool, "custom").type == JSON_OBJECT)
-		f = json_get(tool, "custom");
-	/* Hosted tools have no name of their own, or cannot be called. */
-	w->name = json_get(f, "name");
-	if (w->name.type != JSON_STRING || w->name.text.n == 0)
-		return false;
-	w->schema = json_get(f, "parameters");
-	if (w->schema.type != JSON_OBJECT)
-		w->schema = json_get(f, "input_schema");
-	w->tool = tool;
-	return true;
-}
-
-static void
-find_tool(struct wish *w, struct json_value tools)
-{
-	struct json_walk i;
-
-	if (w->tool.type != JSON_NONE)
-		return;
-	for (json_walk(&i, tools); json_step(&i);)
-		if (take_tool(w, i.value))
-			return;
-}
+/* ---- arguments ---- */
 
 static void
 put_value(struct json_out *o, struct json_value schema)
 {
 	struct json_value type = json_get(schema, "type");
-	struct json_value choices = json_get(schema, "enum");
-	struct json_walk i;
+	struct json_value choice = json_at(schema, "enum/0");
 
-	json_walk(&i, choices);
-	if (choices.type == JSON_ARRAY && json_step(&i))
-		json_raw(o, i.value.raw);
+	if (type.type == JSON_ARRAY) /* "string or null" and the like */
+		type = json_at(type, "0");
+	if (choice.type != JSON_NONE)
+		json_raw(o, choice.raw);
 	else if (json_is(type, STR("integer")) ||
 	    json_is(type, STR("number")))
 		json_num(o, 1);
@@ -199,6 +191,8 @@ put_value(struct json_out *o, struct json_value schema)
 		json_raw(o, STR("[]"));
 	else if (json_is(type, STR("object")))
 		json_raw(o, STR("{}"));
+	else if (json_is(type, STR("null")))
+		json_null(o);
 	else
 		json_str(o, STR("echo"));
 }
@@ -221,6 +215,8 @@ make_arguments(const struct wish *w, struct buf *out)
 			continue;
 		buf_clear(&name);
 		json_decode(need.value.text, &name);
+		if (name.bad)
+			out->bad = true;
 		json_key_str(&o, buf_str(&name));
 		for (json_walk(&have, props); json_step(&have);)
 			if (json_is(have.key, buf_str(&name)))
@@ -229,27 +225,29 @@ make_arguments(const struct wish *w, struct buf *out)
 	}
 	json_close(&o, '}');
 	json_out_flush(&o);
-	if (name.bad)
-		out->bad = true;
 	buf_free(&name);
 }
 
-/* ---- the answer ---- */
-
-static void
-read_wish(struct wish *w, enum dialect d, struct str body)
+/* What the call says, escaped. */
+static int
+make_call(const struct wish *w, struct buf *text, struct err *e)
 {
-	struct json_value root = json_root(body);
+	struct buf args;
 
-	*w = (struct wish){ .any = false };
-	text_of(w, json_get(root, d == DIALECT_RESPONSES ? "instructions" :
-	    "system"));
-	find_tool(w, json_get(root, "tools"));
-	if (d == DIALECT_RESPONSES)
-		read_items(w, json_get(root, "input"));
+	buf_init(&args, 65536);
+	if (w->found == CUSTOM_TOOL)
+		buf_addz(&args, "echo");
 	else
-		read_messages(w, json_get(root, "messages"));
+		make_arguments(w, &args);
+	json_escape(text, buf_str(&args));
+	if (args.bad)
+		text->bad = true;
+	buf_free(&args);
+	return text->bad ? err_set(e, ERR_LIMIT, "no memory, or the first "
+	    "tool's schema is too large for the echo model") : 0;
 }
+
+/* ---- the answer ---- */
 
 static uint64_t
 tokens(uint64_t bytes)
@@ -291,32 +289,20 @@ say_words(struct emitter *m, struct str lead, struct str text)
 	say(m, (struct event){ .type = EV_CLOSE });
 }
 
-static int
-say_call(struct emitter *m, const struct wish *w, struct err *e)
+/* Each call of a conversation has an id of its own: the results so far are
+ * counted. */
+static void
+say_call(struct emitter *m, const struct wish *w, struct str text)
 {
-	struct buf args, text;
-	int rc = 0;
+	char id[24];
+	size_t n = fmt_to(id, sizeof(id), "call_echo%u", w->results + 1);
 
-	buf_init(&args, 65536);
-	buf_init(&text, 131072);
-	if (w->custom)
-		buf_addz(&text, "echo");
-	else
-		make_arguments(w, &args);
-	json_escape(&text, buf_str(&args));
-	if (args.bad || text.bad) {
-		rc = err_set(e, ERR_INPUT,
-		    "the first tool's schema is too large for echo");
-	} else {
-		say(m, (struct event){ .type = EV_OPEN, .kind = BLOCK_TOOL,
-		    .id = STR("call_echo1"), .name = w->name.text });
-		say(m, (struct event){ .type = EV_DELTA,
-		    .text = buf_str(&text) });
-		say(m, (struct event){ .type = EV_CLOSE });
-	}
-	buf_free(&args);
-	buf_free(&text);
-	return rc;
+	say(m, (struct event){ .type = EV_OPEN,
+	    .kind = w->found == CUSTOM_TOOL ? BLOCK_CUSTOM : BLOCK_TOOL,
+	    .id = { id, n }, .name = w->name.text,
+	    .namespace = w->namespace.text });
+	say(m, (struct event){ .type = EV_DELTA, .text = text });
+	say(m, (struct event){ .type = EV_CLOSE });
 }
 
 int
@@ -327,28 +313,34 @@ echo_answer(enum dialect d, struct str body,
 	struct emitter m = { .emit = emit, .arg = arg };
 	struct usage u = { .known = true };
 	struct wish w;
+	struct buf text;
 	bool call;
+	int rc = -1;
 
 	read_wish(&w, d, body);
 	if (!w.any)
 		return err_set(e, ERR_INPUT, "field \"%s\" is missing or "
 		    "empty", d == DIALECT_RESPONSES ? "input" : "messages");
-	call = !w.from_tool && w.tool.type != JSON_NONE &&
+	call = !w.from_tool && w.found != NO_TOOL &&
 	    str_find(w.text, STR("use the tool")) >= 0;
+	buf_init(&text, 131072);
+	if (call && make_call(&w, &text, e) < 0)
+		goto out;
 	u.input = tokens(w.bytes);
 	say(&m, (struct event){ .type = EV_START, .usage = u });
-	if (call) {
-		if (say_call(&m, &w, e) < 0)
-			return -1;
-	} else if (w.from_tool) {
+	if (call)
+		say_call(&m, &w, buf_str(&text));
+	else if (w.from_tool)
 		say_words(&m, STR("the tool gave: "), w.result);
-	} else {
+	else
 		say_words(&m, STR(""), w.text);
-	}
 	u.output = tokens(m.bytes);
 	say(&m, (struct event){ .type = EV_STOP, .usage = u,
 	    .stop = call ? STOP_TOOL : STOP_END });
-	return m.stopped ? -1 : 0;
+	rc = m.stopped ? -1 : 0;
+out:
+	buf_free(&text);
+	return rc;
 }
 
 uint64_t

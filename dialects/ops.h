@@ -26,11 +26,16 @@ extern const struct dialect_ops chat_ops, responses_ops, messages_ops;
 
 /* ---- reading ---- */
 
-/* The next member name in the text of a JSON object, of any depth; *rest goes
- * on behind its colon. Names that hold a colon are not seen. A cheap scan: it
- * goes from colon to colon and does not check the text. What stands in a
- * string never looks like a name, since its quotes are escaped. */
-bool next_key(struct str *rest, struct str *key);
+/*
+ * The next member name in JSON text, at any depth: *name ends with it (what
+ * stands before it in *name does not count, see is_name) and *rest begins
+ * behind its colon. False when there is none.
+ * A cheap scan from colon to colon that does not check the text. What stands
+ * in a string is never taken for a name, since quotes are escaped there; names
+ * that hold a colon are not seen whole.
+ */
+bool next_name(struct str *rest, struct str *name);
+bool is_name(struct str name, struct str want);
 /* rest without leading JSON white space. */
 struct str skip_space(struct str rest);
 /* "type" of an event's data; if it does not stand first there, the event's

@@ -26,8 +26,19 @@ failure_code(const struct failure *f)
 	return f->status == 429 ? "rate_limit_exceeded" : "server_error";
 }
 
-/* response.failed repeats the id that the stream has used: helpers refuse
- * another one. Without an id an `error` event has to do. */
+/* The members of a response's error, and of an `error` event. */
+static void
+put_reason(struct json_out *o, const struct failure *f)
+{
+	json_key(o, "code");
+	json_str(o, str_of(failure_code(f)));
+	json_key(o, "message");
+	json_str(o, f->message);
+}
+
+/* For a stream that passes, whose response is not known but for its id: that
+ * must be the one that the stream has used, helpers refuse another. Without an
+ * id an `error` event has to do. */
 static void
 write_stream_error(const struct failure *f, uint64_t seq,
     struct str response_id, struct buf *out)
@@ -35,14 +46,8 @@ write_stream_error(const struct failure *f, uint64_t seq,
 	bool failed = response_id.n > 0;
 	struct json_out o;
 
-	buf_fmt(out, "event: %s\ndata: ", failed ? "response.failed" :
-	    "error");
-	json_out_buf(&o, out);
-	json_open(&o, '{');
-	json_key(&o, "type");
-	json_str(&o, failed ? STR("response.failed") : STR("error"));
-	json_key(&o, "sequence_number");
-	json_num(&o, (int64_t)seq);
+	sse_open(&o, out, failed ? "response.failed" : "error");
+	put_count(&o, "sequence_number", seq);
 	if (failed) {
 		json_key(&o, "response");
 		json_open(&o, '{');
@@ -59,10 +64,7 @@ write_stream_error(const struct failure *f, uint64_t seq,
 		json_key(&o, "error");
 		json_open(&o, '{');
 	}
-	json_key(&o, "code");
-	json_str(&o, str_of(failure_code(f)));
-	json_key(&o, "message");
-	json_str(&o, f->message);
+	put_reason(&o, f);
 	if (failed) {
 		json_close(&o, '}');
 		json_close(&o, '}');
@@ -70,9 +72,7 @@ write_stream_error(const struct failure *f, uint64_t seq,
 		json_key(&o, "param");
 		json_null(&o);
 	}
-	json_close(&o, '}');
-	json_out_flush(&o);
-	buf_addz(out, "\n\n");
+	sse_close(&o, out);
 }
 
 /* ---- looking ---- */
@@ -94,34 +94,25 @@ read_usage(struct tap *t, struct json_value response)
 		    "output_tokens_details/reasoning_tokens") };
 }
 
-/* sequence_number of an event, found without reading all of it: it stands
- * near the beginning. Inside of a string its quotes would be escaped. */
+/* sequence_number of an event, found without reading all of it. */
 static void
 note_sequence(struct tap *t, struct str data)
 {
-	struct str key = STR("\"sequence_number\":");
-	ssize_t at = str_find(data, key);
+	struct str name;
 	uint64_t n = 0;
 
-	if (at < 0)
-		return;
-	data = str_trim(str_sub(data, (size_t)at + key.n, data.n));
-	while (data.n > 0 && data.p[0] >= '0' && data.p[0] <= '9' &&
-	    n < UINT64_MAX / 100) {
-		n = n * 10 + (uint64_t)(data.p[0] - '0');
-		data = str_sub(data, 1, data.n);
-	}
-	t->next_seq = n + 1;
-}
+	while (next_name(&data, &name)) {
+		struct str v = skip_space(data);
 
-static bool
-is_preamble(struct str name)
-{
-	return str_eq(name, STR("response.created")) ||
-	    str_eq(name, STR("response.in_progress")) ||
-	    str_eq(name, STR("response.queued")) ||
-	    str_eq(name, STR("response.metadata")) ||
-	    str_starts(name, STR("codex."));
+		if (!is_name(name, STR("sequence_number")) || v.n == 0 ||
+		    v.p[0] < '0' || v.p[0] > '9')
+			continue; /* also a tool's parameter of that name */
+		for (; v.n > 0 && v.p[0] >= '0' && v.p[0] <= '9' &&
+		    n < INT64_MAX / 100; v = str_sub(v, 1, v.n))
+			n = n * 10 + (uint64_t)(v.p[0] - '0');
+		t->next_seq = n + 1;
+		return;
+	}
 }
 
 static void
@@ -136,71 +127,102 @@ note_id(struct tap *t, struct json_value response)
 }
 
 static enum tap_kind
-look_closer(struct tap *t, struct str name, struct str data)
+look_failed(struct tap *t, struct json_value root)
 {
-	struct json_value root, response, e;
+	struct json_value response = json_get(root, "response");
+	struct json_value e = json_get(root, "error");
 
-	if (json_check(data, NULL) < 0)
+	if (response.type == JSON_OBJECT)
+		return tap_error(t, json_get(response, "error"));
+	if (e.type == JSON_OBJECT || e.type == JSON_STRING)
+		return tap_error(t, e);
+	/* Flat: its type says only that it is an error. */
+	e.type = JSON_NONE;
+	return tap_failed(t, json_get(root, "code"), e,
+	    json_get(root, "message"));
+}
+
+/* An event whose JSON counts. What cannot be read ends nothing well. */
+static enum tap_kind
+look_closer(struct tap *t, enum tap_kind kind, struct str data)
+{
+	struct json_value root = { .type = JSON_NONE };
+	uint64_t n;
+
+	if (json_check(data, NULL) == 0)
+		root = json_root(data);
+	else if (kind == TAP_END)
 		return TAP_CONTENT;
-	root = json_root(data);
-	response = json_get(root, "response");
-	note_id(t, response);
-	if (is_preamble(name))
-		return TAP_PREAMBLE;
-	if (str_eq(name, STR("error"))) {
-		e = json_get(root, "error");
-		if (e.type != JSON_OBJECT)
-			e = root;
-		return tap_failed(t, json_get(e, "code"),
-		    json_get(e, "type"), json_get(e, "message"));
-	}
-	read_usage(t, response);
-	if (str_eq(name, STR("response.failed"))) {
-		e = json_get(response, "error");
-		return tap_failed(t, json_get(e, "code"),
-		    json_get(e, "type"), json_get(e, "message"));
-	}
-	t->finished = t->done = true;
-	return TAP_END;
+	if (json_u64(json_get(root, "sequence_number"), &n) == 0)
+		t->next_seq = n + 1;
+	note_id(t, json_get(root, "response"));
+	read_usage(t, json_get(root, "response"));
+	if (kind == TAP_ERROR)
+		return look_failed(t, root);
+	if (kind == TAP_END)
+		t->finished = t->done = true;
+	return kind;
+}
+
+/* response.done is another name of response.completed (chatgpt.md 2.5). */
+static enum tap_kind
+kind_of(struct str type)
+{
+	static const struct {
+		struct str type;
+		enum tap_kind kind;
+	} kinds[] = {
+		{ STR_INIT("response.created"), TAP_PREAMBLE },
+		{ STR_INIT("response.in_progress"), TAP_PREAMBLE },
+		{ STR_INIT("response.queued"), TAP_PREAMBLE },
+		{ STR_INIT("response.metadata"), TAP_PREAMBLE },
+		{ STR_INIT("response.completed"), TAP_END },
+		{ STR_INIT("response.done"), TAP_END },
+		{ STR_INIT("response.incomplete"), TAP_END },
+		{ STR_INIT("response.failed"), TAP_ERROR },
+		{ STR_INIT("error"), TAP_ERROR },
+		{ STR_INIT("keepalive"), TAP_NONE },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (str_eq(type, kinds[i].type))
+			return kinds[i].kind;
+	return str_starts(type, STR("codex.")) ? TAP_PREAMBLE : TAP_CONTENT;
 }
 
 static enum tap_kind
 look(struct tap *t, struct str name, struct str data)
 {
-	struct json_value type;
+	enum tap_kind kind = kind_of(event_type(name, data));
 
-	if (name.n == 0 && json_check(data, NULL) == 0) {
-		type = json_get(json_root(data), "type");
-		if (type.type == JSON_STRING)
-			name = type.text;
-	}
+	if (kind != TAP_CONTENT && kind != TAP_NONE)
+		return look_closer(t, kind, data);
 	note_sequence(t, data);
-	if (is_preamble(name) || str_eq(name, STR("error")) ||
-	    str_eq(name, STR("response.failed")) ||
-	    str_eq(name, STR("response.completed")) ||
-	    str_eq(name, STR("response.incomplete")))
-		return look_closer(t, name, data);
-	if (str_eq(name, STR("keepalive")))
-		return TAP_NONE;
-	return TAP_CONTENT;
+	return kind;
 }
 
 /* ---- writing ---- */
 
+/* The id of the open item: of its kind and its place. */
 static void
-put_id(const struct answer *a, struct json_out *o, const char *key,
-    const char *prefix, bool indexed)
+put_item_id(const struct answer *a, struct json_out *o, const char *key)
 {
-	char n[24];
+	static const char *const prefixes[] = {
+		[BLOCK_TEXT] = "msg_",
+		[BLOCK_TOOL] = "fc_",
+		[BLOCK_CUSTOM] = "ctc_",
+		[BLOCK_REASONING] = "rs_",
+		[BLOCK_REFUSAL] = "msg_",
+	};
+	char place[16];
 
 	json_key(o, key);
 	json_str_begin(o);
-	json_str_plain(o, str_of(prefix));
+	json_str_plain(o, str_of(prefixes[a->kind]));
 	json_str_text(o, a->id);
-	if (indexed) {
-		fmt_to(n, sizeof(n), "_%u", a->index);
-		json_str_plain(o, str_of(n));
-	}
+	fmt_to(place, sizeof(place), "_%u", a->index);
+	json_str_plain(o, str_of(place));
 	json_str_end(o);
 }
 
@@ -210,37 +232,59 @@ put_usage(const struct answer *a, struct json_out *o)
 	const struct usage *u = &a->usage;
 
 	json_open(o, '{');
-	json_key(o, "input_tokens");
-	json_num(o, (int64_t)u->input);
+	put_count(o, "input_tokens", u->input);
 	json_key(o, "input_tokens_details");
 	json_open(o, '{');
-	json_key(o, "cached_tokens");
-	json_num(o, (int64_t)u->cached);
-	json_key(o, "cache_write_tokens");
-	json_num(o, (int64_t)u->written);
+	put_count(o, "cached_tokens", u->cached);
+	put_count(o, "cache_write_tokens", u->written);
 	json_close(o, '}');
-	json_key(o, "output_tokens");
-	json_num(o, (int64_t)u->output);
+	put_count(o, "output_tokens", u->output);
 	json_key(o, "output_tokens_details");
 	json_open(o, '{');
-	json_key(o, "reasoning_tokens");
-	json_num(o, (int64_t)u->reasoning);
+	put_count(o, "reasoning_tokens", u->reasoning);
 	json_close(o, '}');
-	json_key(o, "total_tokens");
-	json_num(o, (int64_t)(u->input + u->output));
+	put_count(o, "total_tokens", u->input + u->output);
 	json_close(o, '}');
 }
 
+/* ev: the EV_STOP or EV_ERROR at the end, NULL before. */
 static const char *
 status_of(const struct event *ev)
 {
 	if (ev == NULL)
 		return "in_progress";
+	if (ev->type == EV_ERROR)
+		return "failed";
 	return ev->stop == STOP_LENGTH || ev->stop == STOP_FILTER ?
 	    "incomplete" : "completed";
 }
 
-/* The response object; ev is the EV_STOP at its end, NULL before. */
+static void
+put_status(struct json_out *o, const struct event *ev)
+{
+	bool failed = ev != NULL && ev->type == EV_ERROR;
+	bool stopped = ev != NULL && ev->type == EV_STOP;
+
+	json_key(o, "status");
+	json_str(o, str_of(status_of(ev)));
+	json_key(o, "error");
+	if (failed) {
+		json_open(o, '{');
+		put_reason(o, &ev->failure);
+		json_close(o, '}');
+	} else {
+		json_null(o);
+	}
+	json_key(o, "incomplete_details");
+	if (stopped && ev->stop == STOP_LENGTH)
+		json_raw(o, STR("{\"reason\":\"max_output_tokens\"}"));
+	else if (stopped && ev->stop == STOP_FILTER)
+		json_raw(o, STR("{\"reason\":\"content_filter\"}"));
+	else
+		json_null(o);
+}
+
+/* The response object; ev as for status_of. */
 static void
 put_response(const struct answer *a, struct json_out *o,
     const struct event *ev)
@@ -265,29 +309,14 @@ put_response(const struct answer *a, struct json_out *o,
 		{ "truncation", STR_INIT("\"disabled\"") },
 	};
 	size_t i;
-	bool cut = ev != NULL && (ev->stop == STOP_LENGTH ||
-	    ev->stop == STOP_FILTER);
 
 	json_open(o, '{');
-	put_id(a, o, "id", "resp_", false);
+	put_id(o, "id", "resp_", a->id);
 	json_key(o, "object");
 	json_str(o, STR("response"));
 	json_key(o, "created_at");
 	json_num(o, a->created);
-	json_key(o, "status");
-	json_str(o, str_of(status_of(ev)));
-	json_key(o, "error");
-	json_null(o);
-	json_key(o, "incomplete_details");
-	if (cut) {
-		json_open(o, '{');
-		json_key(o, "reason");
-		json_str(o, ev->stop == STOP_LENGTH ?
-		    STR("max_output_tokens") : STR("content_filter"));
-		json_close(o, '}');
-	} else {
-		json_null(o);
-	}
+	put_status(o, ev);
 	put_member(o, "model", a->model);
 	json_key(o, "output");
 	json_open(o, '[');
@@ -299,18 +328,11 @@ put_response(const struct answer *a, struct json_out *o,
 		json_raw(o, rest[i].value);
 	}
 	json_key(o, "usage");
-	if (ev != NULL)
+	if (ev != NULL && (ev->type == EV_STOP || a->usage.known))
 		put_usage(a, o);
 	else
 		json_null(o);
 	json_close(o, '}');
-}
-
-static const char *
-prefix_of(enum block_kind kind)
-{
-	return kind == BLOCK_TOOL ? "fc_" : kind == BLOCK_REASONING ? "rs_" :
-	    "msg_";
 }
 
 static void
@@ -335,63 +357,60 @@ put_part(const struct answer *a, struct json_out *o, struct str text)
 	json_close(o, '}');
 }
 
+static void
+put_call(const struct answer *a, struct json_out *o, struct str text)
+{
+	put_member(o, "call_id", buf_str(&a->tool_id));
+	put_member(o, "name", buf_str(&a->tool_name));
+	if (a->tool_namespace.len > 0)
+		put_member(o, "namespace", buf_str(&a->tool_namespace));
+	put_member(o, a->kind == BLOCK_CUSTOM ? "input" : "arguments", text);
+}
+
 /* The open item, as it begins or (done) as it is at its end. */
 static void
 put_item(const struct answer *a, struct json_out *o, bool done)
 {
-	struct str text = buf_str(&a->text);
+	static const char *const types[] = {
+		[BLOCK_TEXT] = "message",
+		[BLOCK_TOOL] = "function_call",
+		[BLOCK_CUSTOM] = "custom_tool_call",
+		[BLOCK_REASONING] = "reasoning",
+		[BLOCK_REFUSAL] = "message",
+	};
+	struct str text = done ? buf_str(&a->text) : STR("");
+	bool reasoning = a->kind == BLOCK_REASONING;
 
 	json_open(o, '{');
-	put_id(a, o, "id", prefix_of(a->kind), true);
+	put_item_id(a, o, "id");
 	json_key(o, "type");
-	if (a->kind == BLOCK_REASONING) {
-		json_str(o, STR("reasoning"));
-		json_key(o, "summary");
-		json_open(o, '[');
-		if (done && text.n > 0)
-			put_part(a, o, text);
-		json_close(o, ']');
+	json_str(o, str_of(types[a->kind]));
+	if (!reasoning) {
+		json_key(o, "status");
+		json_str(o, done ? STR("completed") : STR("in_progress"));
+	}
+	if (is_call(a->kind)) {
+		put_call(a, o, text);
 		json_close(o, '}');
 		return;
 	}
-	json_str(o, a->kind == BLOCK_TOOL ? STR("function_call") :
-	    STR("message"));
-	json_key(o, "status");
-	json_str(o, done ? STR("completed") : STR("in_progress"));
-	if (a->kind == BLOCK_TOOL) {
-		put_member(o, "call_id", buf_str(&a->tool_id));
-		put_member(o, "name", buf_str(&a->tool_name));
-		put_member(o, "arguments", done ? text : STR(""));
-	} else {
+	if (!reasoning) {
 		json_key(o, "role");
 		json_str(o, STR("assistant"));
-		json_key(o, "content");
-		json_open(o, '[');
-		if (done)
-			put_part(a, o, text);
-		json_close(o, ']');
 	}
+	json_key(o, reasoning ? "summary" : "content");
+	json_open(o, '[');
+	if (done && (!reasoning || text.n > 0))
+		put_part(a, o, text);
+	json_close(o, ']');
 	json_close(o, '}');
 }
 
 static void
 event_open(struct answer *a, struct json_out *o, const char *type)
 {
-	buf_fmt(a->out, "event: %s\ndata: ", type);
-	json_out_buf(o, a->out);
-	json_open(o, '{');
-	json_key(o, "type");
-	json_str(o, str_of(type));
-	json_key(o, "sequence_number");
-	json_num(o, (int64_t)a->seq++);
-}
-
-static void
-event_close(struct answer *a, struct json_out *o)
-{
-	json_close(o, '}');
-	json_out_flush(o);
-	buf_addz(a->out, "\n\n");
+	sse_open(o, a->out, type);
+	put_count(o, "sequence_number", a->seq++);
 }
 
 static void
@@ -402,7 +421,7 @@ life_event(struct answer *a, const char *type, const struct event *ev)
 	event_open(a, &o, type);
 	json_key(&o, "response");
 	put_response(a, &o, ev);
-	event_close(a, &o);
+	sse_close(&o, a->out);
 }
 
 static void
@@ -411,11 +430,10 @@ item_event(struct answer *a, const char *type, bool done)
 	struct json_out o;
 
 	event_open(a, &o, type);
-	json_key(&o, "output_index");
-	json_num(&o, (int64_t)a->index);
+	put_count(&o, "output_index", a->index);
 	json_key(&o, "item");
 	put_item(a, &o, done);
-	event_close(a, &o);
+	sse_close(&o, a->out);
 }
 
 /* item_id, output_index, and the index of the one part. */
@@ -423,14 +441,11 @@ static void
 part_open(struct answer *a, struct json_out *o, const char *type)
 {
 	event_open(a, o, type);
-	put_id(a, o, "item_id", prefix_of(a->kind), true);
-	json_key(o, "output_index");
-	json_num(o, (int64_t)a->index);
-	if (a->kind == BLOCK_TOOL)
-		return;
-	json_key(o, a->kind == BLOCK_REASONING ? "summary_index" :
-	    "content_index");
-	json_num(o, 0);
+	put_item_id(a, o, "item_id");
+	put_count(o, "output_index", a->index);
+	if (!is_call(a->kind))
+		put_count(o, a->kind == BLOCK_REASONING ? "summary_index" :
+		    "content_index", 0);
 }
 
 static void
@@ -441,7 +456,7 @@ part_event(struct answer *a, const char *type, struct str text)
 	part_open(a, &o, type);
 	json_key(&o, "part");
 	put_part(a, &o, text);
-	event_close(a, &o);
+	sse_close(&o, a->out);
 }
 
 /* Names of the events of each kind of block. */
@@ -453,6 +468,8 @@ static const struct {
 	    "response.content_part.done", "text" },
 	[BLOCK_TOOL] = { NULL, "response.function_call_arguments.delta",
 	    "response.function_call_arguments.done", NULL, "arguments" },
+	[BLOCK_CUSTOM] = { NULL, "response.custom_tool_call_input.delta",
+	    "response.custom_tool_call_input.done", NULL, "input" },
 	[BLOCK_REASONING] = { "response.reasoning_summary_part.added",
 	    "response.reasoning_summary_text.delta",
 	    "response.reasoning_summary_text.done",
@@ -474,7 +491,7 @@ text_event(struct answer *a, const char *type, const char *key,
 		json_key(&o, "logprobs");
 		json_raw(&o, STR("[]"));
 	}
-	event_close(a, &o);
+	sse_close(&o, a->out);
 }
 
 static void
@@ -487,6 +504,36 @@ keep_block(struct answer *a)
 	json_out_flush(&o);
 }
 
+/* A summary has its part only if it has a text (openai.md 2.5), so that part
+ * is added with the first delta; all other parts are, with their item. */
+static bool
+has_part(const struct answer *a)
+{
+	return names[a->kind].added != NULL &&
+	    (a->kind != BLOCK_REASONING || a->filled);
+}
+
+static void
+open_block(struct answer *a)
+{
+	item_event(a, "response.output_item.added", false);
+	if (has_part(a))
+		part_event(a, names[a->kind].added, STR(""));
+}
+
+static void
+close_block(struct answer *a)
+{
+	struct str text = buf_str(&a->text);
+
+	if (has_part(a) || is_call(a->kind))
+		text_event(a, names[a->kind].done, names[a->kind].key, text);
+	if (has_part(a))
+		part_event(a, names[a->kind].over, text);
+	item_event(a, "response.output_item.done", true);
+	keep_block(a);
+}
+
 static void
 stream_event(struct answer *a, const struct event *ev)
 {
@@ -496,26 +543,27 @@ stream_event(struct answer *a, const struct event *ev)
 		life_event(a, "response.in_progress", NULL);
 		break;
 	case EV_OPEN:
-		item_event(a, "response.output_item.added", false);
-		if (names[a->kind].added != NULL)
-			part_event(a, names[a->kind].added, STR(""));
+		open_block(a);
 		break;
 	case EV_DELTA:
+		if (a->kind == BLOCK_REASONING && !a->filled)
+			part_event(a, names[a->kind].added, STR(""));
 		text_event(a, names[a->kind].delta, "delta", ev->text);
 		break;
 	case EV_CLOSE:
-		text_event(a, names[a->kind].done, names[a->kind].key,
-		    buf_str(&a->text));
-		if (names[a->kind].over != NULL)
-			part_event(a, names[a->kind].over,
-			    buf_str(&a->text));
-		item_event(a, "response.output_item.done", true);
-		keep_block(a);
+		close_block(a);
 		break;
 	case EV_STOP:
 		life_event(a, ev->stop == STOP_LENGTH ||
 		    ev->stop == STOP_FILTER ? "response.incomplete" :
 		    "response.completed", ev);
+		break;
+	case EV_ERROR:
+		if (a->started)
+			life_event(a, "response.failed", ev);
+		else
+			write_stream_error(&ev->failure, a->seq++, STR(""),
+			    a->out);
 		break;
 	default:
 		break;
@@ -523,26 +571,11 @@ stream_event(struct answer *a, const struct event *ev)
 }
 
 static void
-stream_failure(struct answer *a, const struct event *ev)
-{
-	struct buf id;
-
-	buf_init(&id, 200);
-	buf_addz(&id, "resp_");
-	buf_adds(&id, a->id);
-	write_stream_error(&ev->failure, a->seq++, a->started ?
-	    buf_str(&id) : STR(""), a->out);
-	buf_free(&id);
-}
-
-static void
 write_event(struct answer *a, const struct event *ev)
 {
 	struct json_out o;
 
-	if (ev->type == EV_ERROR && a->stream) {
-		stream_failure(a, ev);
-	} else if (a->stream) {
+	if (a->stream) {
 		stream_event(a, ev);
 	} else if (ev->type == EV_CLOSE) {
 		keep_block(a);

@@ -14,6 +14,10 @@ umask 077
 export LC_ALL=C
 
 out=$1
+case $out in
+/*) ;;
+*) out=$PWD/$out ;;
+esac
 [ -f "$out/done" ] && exit 0
 command -v openssl >/dev/null || exit 77
 mkdir -p "$(dirname "$out")"
@@ -106,6 +110,15 @@ sign cross old ca.ext
 cat ec-leaf.pem cross.crt >cross.pem
 cat twin.crt ec-root.crt >twin-and-root.pem
 
+# Two roots of one key whose names have the same hash in the index: to trust
+# one is not to trust the other.
+key hash-a.key ec P-256
+cp hash-a.key hash-b.key
+csr hash-a "/CN=onzxgmwi"
+csr hash-b "/CN=tqrinjvu"
+self hash-a ca.ext
+self hash-b ca.ext
+
 # Chains with a flaw; each has a .pem and a .key.
 leaf() { # name, issuer, kind of key, options
 	name=$1 issuer=$2 kind=$3
@@ -127,6 +140,7 @@ key constrained.key ec P-256
 csr constrained "/CN=Invented constrained intermediate"
 sign constrained ec-root constraints.ext
 leaf under constrained ec
+leaf hashed hash-a ec
 leaf noca ec-leaf ec
 cat ec-inter.crt >>noca.pem
 leaf p384 ec-inter ec

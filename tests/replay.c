@@ -544,7 +544,9 @@ script_line(struct play *p, struct script *s, const char *line, int number)
 		snprintf(s->kind, sizeof(s->kind), "%.10s", line);
 		if (strcmp(line, "config>") == 0)
 			s->config.n = 0;
-		return true;
+		/* $HOST is known from now on. */
+		return strchr("cu", line[0]) == NULL || strcmp(line,
+		    "config>") == 0 || begin(p, s);
 	}
 	if (is_between(line))
 		return begin(p, s) && directive(p, line);

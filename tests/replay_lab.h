@@ -22,7 +22,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#ifndef WAIT_MS
 #define WAIT_MS 8000 /* the longest that anything expected may take */
+#endif
 #define QUIET_MS 60  /* how long "nothing more comes" is watched */
 #define LINES 9      /* connections on each side, chosen by a digit */
 #define ANY_BYTE 1   /* in what is expected: one byte of any value */
@@ -99,6 +101,8 @@ show(const char *what, const char *p, size_t n)
 			fputs("\\n\n    ", stdout);
 		else if (c == '\r')
 			fputs("\\r", stdout);
+		else if (c == ANY_BYTE)
+			fputc('?', stdout);
 		else if (c < 0x20 || c > 0x7e)
 			fprintf(stdout, "\\x%02x", c);
 		else
@@ -334,8 +338,26 @@ send_all(struct play *p, const struct conn *c, const struct bytes *b)
 	return true;
 }
 
-/* Match want (where $ANY stands for anything up to the line's end) with the
- * beginning of got: bytes matched, -1 no match, -2 more is needed. */
+/* $MORE: any bytes, up to what stands behind it in want (at i). Gives where
+ * that begins in got from k on, or -1: not there yet. */
+static long
+behind_more(const struct bytes *want, size_t i, const struct bytes *got,
+    size_t k)
+{
+	size_t n = 0;
+
+	while (i + n < want->n && want->p[i + n] != '$' &&
+	    want->p[i + n] != ANY_BYTE)
+		n++;
+	for (; k + n <= got->n; k++)
+		if (memcmp(got->p + k, want->p + i, n) == 0)
+			return (long)k;
+	return -1;
+}
+
+/* Match want (where $ANY stands for anything up to the line's end, $MORE for
+ * anything) with the beginning of got: bytes matched, -1 no match, -2 more is
+ * needed. */
 static long
 match(const struct bytes *want, const struct bytes *got, size_t *where)
 {
@@ -351,6 +373,15 @@ match(const struct bytes *want, const struct bytes *got, size_t *where)
 				k++;
 			if (k == got->n)
 				return -2;
+			continue;
+		}
+		if (want->n - i >= 5 && memcmp(want->p + i, "$MORE", 5) == 0) {
+			long at = behind_more(want, i + 5, got, k);
+
+			if (at < 0)
+				return -2;
+			i += 5;
+			k = (size_t)at;
 			continue;
 		}
 		*where = k;

@@ -2,6 +2,7 @@
 /* Tests of clients.c: the table of client connections. */
 #include <poll.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../clients.h"
@@ -36,7 +37,7 @@ main(void)
 
 	/* The longest idle one makes room. */
 	CHECK(clients_idle(slot[1]));
-	usleep(5000);
+	nanosleep(&(struct timespec){ 0, 5000000 }, NULL);
 	CHECK(clients_idle(slot[0]));
 	slot[2] = clients_enter(pair[2][0]);
 	CHECK(slot[2] >= 0);

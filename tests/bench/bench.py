@@ -362,8 +362,10 @@ def streams(rig, s, way, conns, rate, seconds):
                 raise Failed("%s: not all of %d streams began" % (s.name, conns))
             time.sleep(0.2)
             sent, before = rig.mock_stats()["events"], r.cpu_ns()
+            began = time.monotonic()
             time.sleep(seconds)
             cpu, sent = r.cpu_ns() - before, rig.mock_stats()["events"] - sent
+            speed = 100 * sent / (conns * rate * (time.monotonic() - began))
             rss = r.rss_kb() / 1024
             active = rig.mock_stats("end")["active"]
             seen = rig.end_load(s.name, process)["events"]
@@ -377,6 +379,9 @@ def streams(rig, s, way, conns, rate, seconds):
             if process.poll() is None:
                 process.kill()
                 process.wait()
+        if speed < 90:
+            rig.notes.append("line %s, %s: only %d %% of the events could be sent in time" % (
+                rig.line, s.name, speed))
         return cpu / sent / 1000, rss
 
 
@@ -693,6 +698,8 @@ def main():
         bench(rig)
     except (Failed, OSError) as e:
         rig.problems.append(str(e))
+    except KeyboardInterrupt:
+        rig.problems.append("interrupted")
     finally:
         rig.close()
         if args.keep:

@@ -6,7 +6,8 @@
  *
  *   json_bench [SECONDS [BODY]]     seconds per figure (0.3); one body or all
  *
- * check: json_check. walk: every member of the document, found by the cursor.
+ * check: json_check. walk: a member behind all messages, then each member of
+ * each message, then again the one behind: four times over most bytes.
  * write: all its strings, decoded before, escaped again by a writer that only
  * counts; per byte of plain text.
  * Read it with budgets in mind: 2 GB/s are demanded and 4 wanted for check on
@@ -124,6 +125,38 @@ add_cjk(struct buf *b)
 	buf_addz(b, "\"}");
 }
 
+/* Letters whose lead byte restricts the second, as in Thai. */
+static void
+add_thai(struct buf *b)
+{
+	unsigned i, n = 200 + draw(400);
+	char c[3] = { (char)0xe0, (char)0xb8 };
+
+	buf_addz(b, "{\"role\":\"user\",\"content\":\"");
+	for (i = 0; i < n; i++) {
+		c[2] = (char)(0x81 + draw(46));
+		buf_add(b, c, 3);
+		if (draw(20) == 0)
+			buf_addc(b, ' ');
+	}
+	buf_addz(b, "\"}");
+}
+
+/* What encoders write that keep to ASCII. */
+static void
+add_escaped(struct buf *b)
+{
+	unsigned i, n = 200 + draw(400);
+
+	buf_addz(b, "{\"role\":\"user\",\"content\":\"");
+	for (i = 0; i < n; i++) {
+		buf_fmt(b, "\\u%04x", 0x4e00 + draw(0x5000));
+		if (draw(15) == 0)
+			buf_addz(b, "\\u3002\\n");
+	}
+	buf_addz(b, "\"}");
+}
+
 /* Letters of two bytes in words, with blanks of one byte between. */
 static void
 add_cyrillic(struct buf *b)
@@ -201,6 +234,8 @@ static const struct {
 	{ "cjk", add_cjk },
 	{ "cyrillic", add_cyrillic },
 	{ "umlauts", add_umlauts },
+	{ "thai", add_thai },
+	{ "escaped", add_escaped },
 	{ "numbers", add_numbers },
 	{ "nested", add_nested },
 	{ "pretty", add_pretty },

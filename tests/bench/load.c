@@ -94,7 +94,7 @@ static size_t n_closed, n_opening;
 static int poller;
 static uint64_t begun, done, opened, streaming; /* requests, requests, connections, streams */
 static uint32_t *samples;
-static size_t n_samples;
+static size_t n_samples, max_samples;
 static struct {
 	uint64_t errors, lost, reordered, unended, events, bytes_in;
 } count;
@@ -122,7 +122,7 @@ tell(const struct conn *c, const char *what)
 static void
 sample(uint64_t ns)
 {
-	if (n_samples < SAMPLES_MAX)
+	if (n_samples < max_samples)
 		samples[n_samples++] = ns < UINT32_MAX ? (uint32_t)ns : UINT32_MAX;
 }
 
@@ -649,7 +649,8 @@ load(void)
 	poller = epoll_create1(0);
 	conns = calloc(opt.conns, sizeof *conns);
 	closed = calloc(opt.conns, sizeof *closed);
-	samples = malloc((want < SAMPLES_MAX ? want : SAMPLES_MAX) * sizeof *samples);
+	max_samples = want < SAMPLES_MAX ? (size_t)want : SAMPLES_MAX;
+	samples = malloc(max_samples * sizeof *samples);
 	if (poller < 0 || conns == NULL || closed == NULL || samples == NULL)
 		die("memory");
 	for (size_t i = 0; i < opt.conns; i++) {

@@ -7,9 +7,9 @@
  * It prints "port=N" and serves until SIGTERM, until stdin (a pipe) ends, or for --seconds.
  * POST /v1/chat/completions, /v1/messages and /v1/responses (with or without /v1):
  *   - a body with "stream":true gets a chunked event stream of `events` content events at
- *     `rate` events a second; rate 0 sends them batched, as fast as the peer reads. The text of
- *     content event s is "[m=MARK,s=S,t=NS]" and `pad` further bytes, NS being
- *     CLOCK_MONOTONIC in the moment of sending;
+ *     `rate` events a second (fewer if the machine is too slow); rate 0 sends them batched, as
+ *     fast as the peer reads. The text of content event s is "[m=MARK,s=S,t=NS]" and `pad`
+ *     further bytes, NS being CLOCK_MONOTONIC in the moment of sending;
  *   - else one JSON answer of `size` bytes, its text "[m=MARK,bytes=B,sum=S]": the marker, the
  *     length of the body and the sum of its bytes.
  * The shape of an answer is set, weakest first, by the flags; by the fields x-bench-events,
@@ -349,7 +349,11 @@ stream_tick(struct conn *c, uint64_t now)
 	if (now > c->due + LATE_NS)
 		count.late++;
 	put_event(&t, c, now_ns());
+	/* What could not be sent in time is left out: to make up for it would take the time of
+	 * what is due now, and the streams that are to begin would never. */
 	c->due += c->period;
+	if (c->due <= now)
+		c->due = now + c->period;
 	heap_settle(c->slot - 1);
 	return send_chunk(c, &t, false);
 }
