@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h> /* rename, nothing else */
 #include <stdlib.h>
 #include <string.h>
@@ -29,9 +30,37 @@
 #ifdef LLMUX_TEST
 static _Atomic long fail_after = -1;
 
+/* LLMUX_STARVE=n: the n-th allocation of this process fails, and no other
+ * (tests/torture.py). 0: none does. */
+static struct {
+	pthread_once_t once;
+	uint64_t n;
+	atomic_ulong count;
+} nth = { .once = PTHREAD_ONCE_INIT };
+
+static void
+read_nth(void)
+{
+	if (str_u64(str_of(getenv("LLMUX_STARVE")), &nth.n) < 0)
+		nth.n = 0;
+}
+
+static bool
+is_nth(void)
+{
+	pthread_once(&nth.once, read_nth);
+	if (nth.n == 0 || atomic_fetch_add(&nth.count, 1) + 1 != nth.n)
+		return false;
+	log_put(LOG_ERROR, "test: allocation %llu failed",
+	    (unsigned long long)nth.n);
+	return true;
+}
+
 static bool
 starve(void)
 {
+	if (is_nth())
+		return true;
 	if (fail_after < 0)
 		return false;
 	if (fail_after == 0)

@@ -254,6 +254,7 @@ forward(struct request *r, const struct candidate *c, bool last)
 		    "provider \"%.*s\", which does not speak this endpoint's "
 		    "dialect; llmux does not translate between dialects yet",
 		    STR_ARG(c->model), STR_ARG(c->provider->name));
+	tap_init(&r->tap, r->dialect);
 	a.head_due = due_in(r->conf->response_ms);
 	a.ping_due = due_in(r->conf->ping_ms);
 	if (exchange(&a, &e) < 0) {

@@ -676,6 +676,8 @@ json_next(struct json *j, struct str doc, bool final)
 
 	if (j->bad)
 		return PARSE_BAD;
+	if (j->scan > doc.n)
+		return fail(j, doc.n, "the bytes that were given before");
 	for (;;) {
 		while (j->pos < doc.n && is_space(doc.p[j->pos]))
 			j->pos++;
@@ -893,7 +895,7 @@ put_escaped(struct json_out *o, struct str plain)
 void
 json_key_str(struct json_out *o, struct str plain)
 {
-	if (o->after_key || (o->depth > 0 && !in_object(o)))
+	if (o->after_key || (o->depth == 0 ? !o->first : !in_object(o)))
 		o->bad = true;
 	if (!o->first)
 		put(o, ",", 1);

@@ -85,7 +85,7 @@ struct json_value json_get(struct json_value v, const char *name);
 struct json_value json_at(struct json_value v, const char *path);
 
 /* Walk over members or elements: json_walk starts, json_step moves on and is
- * false at the end. For members key holds the name, start is its offset. */
+ * false at the end. For members key holds the name (type JSON_KEY). */
 struct json_walk {
 	struct json_value key; /* members only */
 	struct json_value value;
@@ -112,7 +112,10 @@ bool json_true(struct json_value v);
  * Writes compact JSON through a small buffer into a sink. Commas and colons
  * are placed by the writer. With sink NULL it only counts (total), which gives
  * Content-Length; the same calls with a sink then give the same bytes. The
- * sink gives 0 or -1; failure is sticky (bad).
+ * sink gives 0 or -1; failure is sticky (bad). Calls that cannot lead to JSON
+ * (a value without a name in an object, the wrong bracket, a second value at
+ * the top, an absent raw value) are bad as well. At the top one
+ * name and value may stand without braces: the member of json_edit_insert.
  */
 struct json_out {
 	uint64_t total;
@@ -139,7 +142,9 @@ void json_key(struct json_out *o, const char *plain);
 void json_key_str(struct json_out *o, struct str plain);
 void json_str(struct json_out *o, struct str plain); /* escaped as needed */
 /* A string from pieces: begin, any number of parts, end. text parts are
- * already escaped and are copied; plain parts are escaped. */
+ * already escaped and are copied; plain parts are escaped. Plain text that is
+ * not well-formed UTF-8 becomes U+FFFD, so no part may end within a
+ * character. */
 void json_str_begin(struct json_out *o);
 void json_str_text(struct json_out *o, struct str text);
 void json_str_plain(struct json_out *o, struct str plain);
@@ -161,7 +166,8 @@ struct json_edit {
 	struct str ins;
 };
 
-/* Sorted by offset, not overlapping; the array belongs to the caller. */
+/* Sorted by offset, not overlapping; the array belongs to the caller. A drop or
+ * an insert takes up to two edits. */
 struct json_edits {
 	struct json_edit *e;
 	size_t n, max;
@@ -176,7 +182,8 @@ int json_edit_replace(struct json_edits *l, struct str doc,
 int json_edit_insert(struct json_edits *l, struct str doc,
     struct json_value obj, bool first, struct str member);
 /* Drop the member (or element) that w stands at, with the one comma that
- * belongs to it. Several drops in one object must be made in order. */
+ * belongs to it. Drops and inserts may be made in any order; a member whose
+ * inside has edits already cannot be dropped (-1). */
 int json_edit_drop(struct json_edits *l, struct str doc,
     struct json_value obj, const struct json_walk *w);
 /* Length of doc after the edits. */

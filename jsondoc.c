@@ -54,22 +54,25 @@ string_end(const char *p, const char *end)
 }
 
 /* Behind the bracket that closes the one at p, or end. Which kind it is does
- * not matter where brackets are known to match: [ and { differ in bit 5. */
+ * not matter where brackets are known to match: with bit 5 set, each is a
+ * brace, and '|' stands between the two. */
 static const char *
 bracket_end(const char *p, const char *end)
 {
-	size_t open = 0;
-	char c;
+	int open = 0, c;
 
-	while (p < end) {
-		c = *p++;
+	for (; p < end; p++) {
+		c = *p | 0x20;
+		if (c != '"' && ((c - '{') & ~2) != 0)
+			continue;
 		if (c == '"') {
-			p = string_end(p, end);
-			p += p < end;
-		} else if ((c | 0x20) == '{') {
-			open++;
-		} else if ((c | 0x20) == '}' && --open == 0) {
-			return p;
+			p = string_end(p + 1, end);
+			if (p == end)
+				break;
+		} else {
+			open += '|' - c;
+			if (open <= 0)
+				return p + 1;
 		}
 	}
 	return end;
@@ -96,36 +99,43 @@ type_of(char c)
 	}
 }
 
-/* The value that begins at p, or NONE. */
-static struct json_value
-value_at(const char *p, const char *end)
+/* The value that begins at p, or NONE. Field by field into *v: -Os copies and
+ * clears whole structs in a way that is slow for so few bytes. */
+static void
+take_value(struct json_value *v, const char *p, const char *end)
 {
-	struct json_value v = { .type = p < end ? type_of(*p) : JSON_NONE };
 	const char *q = p;
 
-	switch (v.type) {
+	v->type = p < end ? type_of(*p) : JSON_NONE;
+	v->text.p = NULL;
+	v->text.n = 0;
+	v->escaped = false;
+	switch (v->type) {
 	case JSON_NONE:
-		return v;
+		p = NULL;
+		q = NULL;
+		break;
 	case JSON_OBJECT:
 	case JSON_ARRAY:
 		q = bracket_end(p, end);
 		break;
 	case JSON_STRING:
 		q = string_end(p + 1, end);
-		v.text = (struct str){ p + 1, (size_t)(q - p) - 1 };
-		v.escaped = memchr(v.text.p, '\\', v.text.n) != NULL;
+		v->text.p = p + 1;
+		v->text.n = (size_t)(q - p) - 1;
+		v->escaped = memchr(p + 1, '\\', v->text.n) != NULL;
 		q += q < end;
 		break;
 	default:
-		while (q < end && *q != ',' && *q != ']' && *q != '}' &&
-		    !is_space(*q))
+		while (q < end && (unsigned char)*q > ' ' && *q != ',' &&
+		    (*q | 0x20) != '}')
 			q++;
 		break;
 	}
-	v.raw = (struct str){ p, (size_t)(q - p) };
-	if (v.type == JSON_NUMBER)
-		v.text = v.raw;
-	return v;
+	v->raw.p = p;
+	v->raw.n = (size_t)(q - p);
+	if (v->type == JSON_NUMBER)
+		v->text = v->raw;
 }
 
 struct json_value
@@ -140,8 +150,10 @@ json_root(struct str doc)
 	p = skip_space(doc.p, end);
 	while (end > p && is_space(end[-1]))
 		end--;
-	if (p == end || (*p != '{' && *p != '['))
-		return value_at(p, end);
+	if (p == end || (*p != '{' && *p != '[')) {
+		take_value(&v, p, end);
+		return v;
+	}
 	v.type = type_of(*p);
 	v.raw = (struct str){ p, (size_t)(end - p) };
 	return v;
@@ -162,26 +174,25 @@ bool
 json_step(struct json_walk *w)
 {
 	const char *p = w->p;
+	bool found = true;
 
 	while (p < w->end && (is_space(*p) || *p == ','))
 		p++;
-	w->key = (struct json_value){ .type = JSON_NONE };
 	if (w->object) {
-		w->key = value_at(p, w->end);
+		take_value(&w->key, p, w->end);
+		found = w->key.type == JSON_STRING;
+		w->key.type = JSON_KEY;
 		p += w->key.raw.n;
 		while (p < w->end && (is_space(*p) || *p == ':'))
 			p++;
 	}
-	w->value = value_at(p, w->end);
-	if (w->value.type == JSON_NONE ||
-	    (w->object && w->key.type != JSON_STRING)) {
-		w->key = w->value = (struct json_value){ .type = JSON_NONE };
+	take_value(&w->value, found ? p : w->end, w->end);
+	if (w->value.type == JSON_NONE) {
+		w->key.type = JSON_NONE;
 		w->p = w->end;
 		return false;
 	}
-	if (w->object)
-		w->key.type = JSON_KEY;
-	w->p = p + w->value.raw.n;
+	w->p = w->value.raw.p + w->value.raw.n;
 	w->index++;
 	return true;
 }

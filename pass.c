@@ -107,6 +107,7 @@ attempt_fail_err(struct attempt *a, const struct err *e)
 		    "no memory is free for provider \"%.*s\"; try again",
 		    STR_ARG(a->p->name));
 	case ERR_PEER:
+	case ERR_LIMIT:
 		return attempt_fail(a, 502, WHY_CUT, "upstream_broken",
 		    "provider \"%.*s\": %s", STR_ARG(a->p->name), e->text);
 	default:
@@ -204,6 +205,15 @@ type_is(const struct http_head *h, struct str want)
 	return str_cut(&type, ';', &media) && str_ieq(str_trim(media), want);
 }
 
+/* Is the body in a coding, which was not asked for and cannot be read? */
+static bool
+is_coded(const struct http_head *h)
+{
+	struct str coding = http_get(h, "content-encoding");
+
+	return coding.n > 0 && !str_ieq(coding, STR("identity"));
+}
+
 /* The connection is at the end of an answer: keep it if nothing is left. */
 static void
 keep_connection(struct attempt *a)
@@ -287,7 +297,6 @@ pass_whole(struct attempt *a)
 	take_fields(r);
 	if (rc > 0)
 		return pass_large(a, piece);
-	tap_init(&r->tap, r->dialect);
 	tap_answer(&r->tap, buf_str(&r->hold));
 	keep_connection(a);
 	fmt_to(type_z, sizeof(type_z), "%.*s", STR_ARG(type));
@@ -356,7 +365,8 @@ pass_error(struct attempt *a)
 	if (!a->last && may_switch(status))
 		return attempt_fail(a, status, WHY_UPSTREAM, NULL,
 		    "answered %d", status);
-	if (!r->committed && type_is(&r->up_head, STR("application/json")))
+	if (!r->committed && !is_coded(&r->up_head) &&
+	    type_is(&r->up_head, STR("application/json")))
 		return pass_whole(a);
 	r->hold.max = ERROR_MAX;
 	buf_clear(&r->hold);
@@ -398,7 +408,7 @@ early_error(struct attempt *a, struct str data)
 	if (!a->last && may_switch(r->tap.status))
 		return attempt_fail(a, r->tap.status, WHY_UPSTREAM, NULL,
 		    "failed at once: %s", r->tap.message);
-	if (r->committed || r->dialect == DIALECT_RESPONSES)
+	if (r->dialect == DIALECT_RESPONSES)
 		return refusal(a, r->tap.status, r->tap.code[0] == '\0' ?
 		    NULL : r->tap.code, "%s", r->tap.message);
 	take_fields(r);
@@ -468,7 +478,9 @@ look(struct attempt *a, struct str in, size_t *used, bool *show)
 			    "event over %llu bytes", STR_ARG(a->p->name),
 			    (unsigned long long)r->conf->max_body));
 		kind = tap_event(&r->tap, ev.name, ev.data);
-		if (kind == TAP_ERROR && !r->content && !*show)
+		if (kind == TAP_ERROR && !r->content && !*show &&
+		    (!r->committed || (!a->last &&
+		    may_switch(r->tap.status))))
 			return step_of(early_error(a, ev.data));
 		if (kind == TAP_CONTENT || kind == TAP_END ||
 		    kind == TAP_ERROR)
@@ -599,7 +611,7 @@ pass_stream(struct attempt *a)
 	/* What an attempt before this one left half read is void. */
 	sse_free(&r->sse);
 	sse_init(&r->sse, (size_t)r->conf->max_body);
-	tap_init(&r->tap, r->dialect);
+	r->part.max = (size_t)r->conf->max_body + 4096;
 	a->stream_due = due_in(r->conf->stream_ms);
 	for (;;) {
 		/* Behind the dialect's end only the body's end is awaited. */
@@ -636,6 +648,10 @@ pass_answer(struct attempt *a)
 	http_body_init(&a->body, &r->up_head);
 	if (r->up_head.status >= 300)
 		return pass_error(a);
+	if (is_coded(&r->up_head))
+		return attempt_fail(a, 502, WHY_UPSTREAM, "upstream_broken",
+		    "provider \"%.*s\" answered with a content coding that "
+		    "was not asked for", STR_ARG(a->p->name));
 	if (r->stream && type_is(&r->up_head, STR("text/event-stream")))
 		return pass_stream(a);
 	if (r->committed)

@@ -607,15 +607,9 @@ forget(struct request *r)
 static void
 prepare(struct request *r)
 {
-	unsigned char id[10];
-	struct buf b;
-
-	random_fill(id, sizeof(id));
-	buf_init(&b, sizeof(r->id));
-	buf_addz(&b, "req_");
-	buf_add_hex(&b, id, 9);
-	fmt_to(r->id, sizeof(r->id), "%.*s", STR_ARG(buf_str(&b)));
-	buf_free(&b);
+	/* Unique: random for the connection, counted within it. */
+	fmt_to(r->id, sizeof(r->id), "req_%08x%04x%06x", r->id_seed[0],
+	    r->id_seed[1] & 0xffff, r->id_count++ & 0xffffff);
 	r->ep = EP_NONE;
 	r->dialect = DIALECT_CHAT;
 	r->path = r->item = r->origin = r->body = r->model =
@@ -636,8 +630,6 @@ prepare(struct request *r)
 	buf_clear(&r->part);
 	buf_clear(&r->hold);
 	tap_init(&r->tap, DIALECT_CHAT);
-	sse_init(&r->sse, (size_t)r->conf->max_body);
-	r->part.max = (size_t)r->conf->max_body + 4096;
 }
 
 /* A head that could not be read: say why, in the dialect of nobody. */
@@ -659,11 +651,14 @@ next_request(struct request *r)
 {
 	struct http_bad bad = { 0, NULL };
 	struct err e = { .kind = ERR_NONE };
+	struct conf *fresh;
 	int64_t idle, head_ms;
 
 	if (!clients_idle(r->slot) && net_peek(r->client).n == 0)
 		return false;
 	r->conf = conf_current();
+	if (r->conf == NULL) /* stopped, and nobody waits any more */
+		return false;
 	idle = due_in(r->conf->idle_ms);
 	head_ms = r->conf->header_ms;
 	r->copy.max = (size_t)r->conf->max_head;
@@ -677,6 +672,12 @@ next_request(struct request *r)
 		return false;
 	}
 	clients_busy(r->slot);
+	/* A reload may have come while nobody spoke: it counts. */
+	fresh = conf_current();
+	if (fresh != NULL) {
+		conf_unref(r->conf);
+		r->conf = fresh;
+	}
 	r->start_ms = now_ms();
 	r->keep = r->head.keep_alive;
 	r->body_unread = r->head.framing != HTTP_NONE &&
@@ -714,6 +715,7 @@ request_new(struct net_conn *client, int slot, bool local)
 	r->client = client;
 	r->slot = slot;
 	r->local = local;
+	random_fill(r->id_seed, sizeof(r->id_seed));
 	arena_init(&r->arena, ARENA_MAX);
 	buf_init(&r->copy, 0);
 	buf_init(&r->up_copy, OUT_MAX);
@@ -772,15 +774,24 @@ relay_cost(void)
 void
 relay_refuse(int fd)
 {
-	static const char answer[] = "HTTP/1.1 503 Service Unavailable\r\n"
-	    "content-type: application/json\r\nretry-after: 1\r\n"
-	    "connection: close\r\ncontent-length: 115\r\n\r\n"
+	static const char body[] =
 	    "{\"error\":{\"message\":\"max_clients is reached; try again "
 	    "in a moment\",\"type\":\"server_error\",\"param\":null,"
 	    "\"code\":\"overloaded\"}}";
+	char text[1024];
+	size_t n, sum = 0;
+	ssize_t got = 0;
 
-	(void)!send(fd, answer, sizeof(answer) - 1,
-	    MSG_NOSIGNAL | MSG_DONTWAIT);
+	n = fmt_to(text, sizeof(text), "HTTP/1.1 503 Service Unavailable\r\n"
+	    "content-type: application/json\r\nretry-after: 1\r\n"
+	    "connection: close\r\ncontent-length: %zu\r\n\r\n%s",
+	    sizeof(body) - 1, body);
+	(void)!send(fd, text, n, MSG_NOSIGNAL | MSG_DONTWAIT);
 	shutdown(fd, SHUT_WR);
+	/* What is here already is drained; nobody can wait for the rest. */
+	do {
+		sum += (size_t)got;
+		got = recv(fd, text, sizeof(text), MSG_DONTWAIT);
+	} while (got > 0 && sum < LINGER_MAX);
 	close(fd);
 }

@@ -54,7 +54,8 @@ struct request {
 	/* what came */
 	struct buf copy; /* of the head; head's slices point into it */
 	struct http_head head;
-	char id[24];
+	unsigned id_seed[2], id_count;
+	char id[24]; /* "req_" and 18 hex digits */
 	int64_t start_ms;
 	enum endpoint ep;
 	enum dialect dialect;

@@ -175,6 +175,42 @@ struct start {
 	bool tls, local;
 };
 
+#ifdef PAINT_STACK /* `make stack`: how deep do the threads go? */
+#define PAINT 0xa5
+#define PAINTED (STACK_SIZE - 8 * 1024) /* frames above, guard below */
+
+static void
+stack_paint(void)
+{
+	volatile unsigned char here[PAINTED];
+	size_t i;
+
+	for (i = 0; i < PAINTED; i++)
+		here[i] = PAINT;
+}
+
+static void
+stack_measure(void)
+{
+	volatile unsigned char here[PAINTED];
+	size_t i = 512; /* this frame may lie a little lower than that one */
+
+	while (i < PAINTED && here[i] == PAINT)
+		i++;
+	log_put(LOG_INFO, "stack: %zu bytes", PAINTED - i);
+}
+#else
+static void
+stack_paint(void)
+{
+}
+
+static void
+stack_measure(void)
+{
+}
+#endif
+
 /* A connection's thread. The configuration of its first moment lends the
  * certificate for as long as the connection lives. */
 static void *
@@ -187,6 +223,7 @@ connection(void *arg)
 	sigset_t all;
 
 	mem_free(arg);
+	stack_paint();
 	sigfillset(&all);
 	pthread_sigmask(SIG_BLOCK, &all, NULL);
 	conn = net_accepted(s.fd, s.tls ? c->identity : NULL, &e);
@@ -203,6 +240,7 @@ connection(void *arg)
 		relay_serve(conn, s.slot, s.local);
 	}
 	conf_unref(c);
+	stack_measure();
 	return NULL;
 }
 

@@ -245,8 +245,9 @@ write_config(struct play *p, const struct bytes *config)
 static void
 become_llmux(struct play *p, int out)
 {
-	char conf[128], err[128], home[128];
-	char *const env[] = { home, (char *)"PATH=/usr/bin:/bin", NULL };
+	char conf[128], err[128], home[128], asan[256];
+	const char *set = getenv("ASAN_OPTIONS");
+	char *const env[] = { home, (char *)"PATH=/usr/bin:/bin", asan, NULL };
 	char *const argv[] = { (char *)(size_t)llmux, (char *)"serve",
 		(char *)"-c", conf, NULL };
 	int fd;
@@ -254,6 +255,8 @@ become_llmux(struct play *p, int out)
 	snprintf(conf, sizeof(conf), "%s/conf", p->dir);
 	snprintf(err, sizeof(err), "%s/stderr", p->dir);
 	snprintf(home, sizeof(home), "LLMUX_STATE_DIR=%s", p->dir);
+	snprintf(asan, sizeof(asan), "ASAN_OPTIONS=%s", set == NULL ? "" :
+	    set);
 	fd = open(err, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0600);
 	dup2(out, 1);
 	dup2(fd, 2);

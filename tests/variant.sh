@@ -22,6 +22,19 @@ static)
     make -j"$jobs" CC="$cc" CFLAGS="$cflags" LDFLAGS="$ldflags" \
         BEARSSL_INC="-I$dir/inc" BEARSSL_LIB="$dir/libbearssl.a" llmux
     ;;
+stack)
+    make -j"$jobs" CC="$cc" CFLAGS="$cflags" llmux
+    sh tests/stack.sh ./llmux
+    ;;
+cover)
+    make -j"$jobs" CC="$cc" CFLAGS="$cflags" llmux libllmux.a
+    VARIANT=$name make CC="$cc" CFLAGS="$cflags" check-here || true
+    for f in *.gcno admin/*.gcno dialects/*.gcno; do
+        gcov -n -o "${f%/*}" "${f%.gcno}.c" 2>/dev/null | sed -n '1,2p' |
+            tr '\n' ' ' | sed "s/File '\(.*\)' Lines executed:/\1 /; s/ of / of lines: /"
+        echo
+    done | sort -u
+    ;;
 fuzz)
     make -j"$jobs" CC="$cc" CFLAGS="$cflags" libllmux.a
     ;;
