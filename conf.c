@@ -703,7 +703,7 @@ open_trust(struct conf *c, struct err *e)
 	if (c->trust != NULL)
 		return 0;
 	err_prefix(e, "provider %.*s needs ca_file", STR_ARG(needs->name));
-	if (needs->api_key.n > 0)
+	if (needs->api_key.n > 0 || e->kind == ERR_MEM)
 		return -1;
 	log_put(LOG_WARN, "%s", e->text);
 	return 0;

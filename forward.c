@@ -39,25 +39,62 @@ upstream_path(enum endpoint ep)
 	}
 }
 
-/* Fields of anthropic.md 2.1: what the client sent of these goes along. */
+/* Has list, a comma-separated one, this member? */
+static bool
+in_list(struct str list, struct str member)
+{
+	struct str part;
+
+	while (str_cut(&list, ',', &part))
+		if (str_eq(str_trim(part), member))
+			return true;
+	return false;
+}
+
+/* All anthropic-beta lines of the client as one, each name once, in order. */
+static void
+put_betas(struct buf *b, const struct http_head *h)
+{
+	struct buf all;
+	size_t i;
+
+	buf_init(&all, UP_HEAD_MAX);
+	for (i = 0; i < h->n; i++) {
+		struct str value = h->f[i].value, name;
+
+		if (!str_ieq(h->f[i].name, STR("anthropic-beta")))
+			continue;
+		while (str_cut(&value, ',', &name)) {
+			name = str_trim(name);
+			if (name.n > 0 && !in_list(buf_str(&all), name))
+				buf_fmt(&all, "%s%.*s", all.len > 0 ? "," :
+				    "", STR_ARG(name));
+		}
+	}
+	if (all.len > 0)
+		buf_fmt(b, "anthropic-beta: %.*s\r\n",
+		    STR_ARG(buf_str(&all)));
+	b->bad = b->bad || all.bad;
+	buf_free(&all);
+}
+
+/* Fields of Anthropic's API that the client may set. */
 static void
 put_anthropic_fields(struct buf *b, const struct request *r)
 {
-	static const char *const along[] = { "anthropic-beta",
-		"anthropic-workspace-id", "anthropic-user-profile-id" };
-	struct str version = http_get(&r->head, "anthropic-version");
+	static const char *const along[] = { "anthropic-workspace-id",
+		"anthropic-user-profile-id" };
+	struct str value = http_get(&r->head, "anthropic-version");
 	size_t i;
 
-	buf_fmt(b, "anthropic-version: %.*s\r\n", STR_ARG(version.n > 0 ?
-	    version : STR("2023-06-01")));
-	for (i = 0; i < r->head.n; i++) {
-		const struct http_field *f = &r->head.f[i];
-		size_t k;
-
-		for (k = 0; k < sizeof(along) / sizeof(along[0]); k++)
-			if (str_ieq(f->name, str_of(along[k])))
-				buf_fmt(b, "%s: %.*s\r\n", along[k],
-				    STR_ARG(f->value));
+	buf_fmt(b, "anthropic-version: %.*s\r\n", STR_ARG(value.n > 0 ?
+	    value : STR("2023-06-01")));
+	put_betas(b, &r->head);
+	for (i = 0; i < sizeof(along) / sizeof(along[0]); i++) {
+		value = http_get(&r->head, along[i]);
+		if (value.n > 0)
+			buf_fmt(b, "%s: %.*s\r\n", along[i],
+			    STR_ARG(value));
 	}
 }
 
@@ -213,6 +250,7 @@ exchange(struct attempt *a, struct err *e)
 		if (open_connection(a, fresh, e) < 0)
 			return -1;
 		before = a->up->received;
+		buf_clear(&a->r->up_copy);
 		if (send_request(a, e) == 0 && read_head(a, e) == 0)
 			return 0;
 		again = !fresh && a->up->reused && a->up->received == before &&

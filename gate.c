@@ -81,16 +81,15 @@ hex_value(char c)
 	return -1;
 }
 
-/* %XX decoded into the arena; a broken escape stays as it is. */
+/* %XX decoded into the arena; a broken escape stays as it is. Absent: no
+ * memory. */
 static struct str
 unescape(struct request *r, struct str s)
 {
 	char *p = arena_z(&r->arena, s);
 	size_t i, n = 0;
 
-	if (p == NULL)
-		return s;
-	for (i = 0; i < s.n; i++) {
+	for (i = 0; p != NULL && i < s.n; i++) {
 		int hi = i + 2 < s.n && s.p[i] == '%' ?
 		    hex_value(s.p[i + 1]) : -1;
 		int lo = hi < 0 ? -1 : hex_value(s.p[i + 2]);
@@ -166,6 +165,9 @@ gate_endpoint(struct request *r, struct failure *f)
 	} else if (str_starts(path, STR("/models/")) && path.n > 8) {
 		r->ep = EP_MODEL;
 		r->item = unescape(r, str_sub(path, 8, path.n));
+		if (r->item.p == NULL)
+			return refuse(r, f, 503, "overloaded",
+			    "no memory is free");
 	} else if (str_eq(r->head.target, STR("*")) &&
 	    str_eq(r->head.method, STR("OPTIONS"))) {
 		r->ep = EP_HELLO;
@@ -177,6 +179,7 @@ gate_endpoint(struct request *r, struct failure *f)
 	if (r->ep == EP_RESPONSES && http_has_token(&r->head, "upgrade",
 	    "websocket")) {
 		r->keep = false;
+		buf_addz(&r->fields, "connection: upgrade\r\nupgrade: HTTP/1.1\r\n");
 		return refuse(r, f, 426, "upgrade_required",
 		    "WebSocket is not served here; use POST");
 	}

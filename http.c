@@ -623,8 +623,8 @@ gather(struct net_conn *c, struct buf *copy,
     int (*check_begin)(struct str, struct http_bad *), int64_t due,
     struct http_bad *bad, struct err *e)
 {
-	size_t from = 0;
-	bool moving = false;
+	size_t from = copy->len; /* of an earlier call that ran out of time */
+	bool moving = from > 0;
 
 	for (;;) {
 		size_t old = copy->len, end;
@@ -733,7 +733,6 @@ http_read_answer(struct net_conn *c, struct buf *copy, struct http_head *h,
 	if (e == NULL)
 		e = &own;
 	for (i = 0; i < INFORMATIONAL_MAX; i++) {
-		buf_clear(copy);
 		if (gather(c, copy, check_answer_begin, due, &bad, e) < 0) {
 			if (e->kind == ERR_INPUT)
 				e->kind = ERR_PEER;
@@ -746,6 +745,7 @@ http_read_answer(struct net_conn *c, struct buf *copy, struct http_head *h,
 			return 0;
 		if (h->status == 101)
 			break;
+		buf_clear(copy);
 	}
 	return err_set(e, ERR_PEER, "answer head: unwanted status %d",
 	    h->status);

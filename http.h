@@ -85,8 +85,8 @@ bool http_has_token(const struct http_head *h, const char *name,
 int http_read_request(struct net_conn *c, struct buf *copy,
     struct http_head *h, int64_t idle_due, int64_t head_ms,
     struct http_bad *bad, struct err *e);
-/* Read an answer head likewise; 1xx heads are skipped (100 and 103; 101 is
- * ERR_PEER). max: bytes. */
+/* Read an answer head likewise; 1xx heads are skipped (101 is ERR_PEER). copy
+ * must be empty, but for a call that goes on after ERR_TIME. */
 int http_read_answer(struct net_conn *c, struct buf *copy,
     struct http_head *h, bool head_only, int64_t due, struct err *e);
 

@@ -503,7 +503,7 @@ show_events(struct attempt *a, struct str whole, bool show)
 		buf_adds(&r->hold, whole);
 		if (!r->hold.bad)
 			return 0;
-		buf_clear(&r->hold);
+		r->hold.bad = false; /* what it held before stays */
 	}
 	if (!r->committed)
 		take_fields(r);

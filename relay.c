@@ -46,6 +46,23 @@ deny(struct request *r, int status, const char *why, const char *code,
 	return -1;
 }
 
+static int
+deny_memory(struct request *r)
+{
+	return deny(r, 503, WHY_LIMIT, "overloaded", "no memory is free");
+}
+
+/* What b holds, and its end; one that is not whole is never sent. */
+static void
+answer_buf(struct request *r, const char *type, struct buf *b)
+{
+	if (b->bad)
+		deny_memory(r);
+	else
+		reply_whole(r, 200, type, buf_str(b));
+	buf_free(b);
+}
+
 static void
 answer_health(struct request *r)
 {
@@ -56,8 +73,7 @@ answer_health(struct request *r)
 	buf_init(&b, 200);
 	buf_fmt(&b, "{\"status\":\"%s\",\"timestamp\":\"%s\"}\n",
 	    r->ep == EP_HEALTHZ ? "ok" : "healthy", time);
-	reply_whole(r, 200, "application/json", buf_str(&b));
-	buf_free(&b);
+	answer_buf(r, "application/json", &b);
 }
 
 static void
@@ -70,18 +86,13 @@ answer_models(struct request *r)
 
 	m = route_models(r->conf, &r->arena, &n);
 	if (m == NULL) {
-		deny(r, 503, WHY_LIMIT, "overloaded", "no memory is free");
+		deny_memory(r);
 		return;
 	}
 	buf_init(&b, ARENA_MAX);
 	if (r->ep == EP_MODELS) {
 		models_list(anthropic, m, n, &b);
-		if (b.bad)
-			deny(r, 503, WHY_LIMIT, "overloaded",
-			    "no memory is free");
-		else
-			reply_whole(r, 200, "application/json", buf_str(&b));
-		buf_free(&b);
+		answer_buf(r, "application/json", &b);
 		return;
 	}
 	for (i = 0; i < n && !str_eq(m[i].id, r->item); i++)
@@ -97,9 +108,8 @@ answer_models(struct request *r)
 		buf_free(&q);
 	} else {
 		models_one(anthropic, &m[i], &b);
-		reply_whole(r, 200, "application/json", buf_str(&b));
+		answer_buf(r, "application/json", &b);
 	}
-	buf_free(&b);
 }
 
 static void
@@ -109,11 +119,7 @@ answer_metrics(struct request *r)
 
 	buf_init(&b, 1024 * 1024);
 	usage_metrics(&b);
-	if (b.bad)
-		deny(r, 503, WHY_LIMIT, "overloaded", "no memory is free");
-	else
-		reply_whole(r, 200, "text/plain; version=0.0.4", buf_str(&b));
-	buf_free(&b);
+	answer_buf(r, "text/plain; version=0.0.4", &b);
 }
 
 /* A preflight is answered without a key (Fetch sends none); whether the page
@@ -231,6 +237,19 @@ read_sized(struct request *r)
 	return 0;
 }
 
+/* By how much the room of a chunked body grows: doubled, or by what is
+ * needed when max_memory has no more. */
+static size_t
+grow_by(const struct request *r, size_t cap, size_t need)
+{
+	uint64_t total = mem_total(), used = mem_reserved();
+	size_t most = (size_t)r->conf->max_body - cap;
+
+	if (cap <= need || (total > 0 && total - used < cap))
+		return need;
+	return cap < most ? cap : most;
+}
+
 /* A chunked body grows by reservation. */
 static int
 read_chunked(struct request *r)
@@ -249,7 +268,7 @@ read_chunked(struct request *r)
 			return deny(r, 413, WHY_LIMIT, "request_too_large",
 			    "the body is over max_body (%zu bytes)", max);
 		if (have + piece.n > cap) {
-			size_t more = cap < piece.n ? piece.n : cap;
+			size_t more = grow_by(r, cap, have + piece.n - cap);
 			char *p;
 
 			if (reserve_body(r, more) < 0)
@@ -382,9 +401,11 @@ read_model(struct request *r)
 		    "field \"model\" is longer than 512 bytes");
 	buf_init(&b, 2048);
 	json_decode(r->model_value.text, &b);
-	r->model = arena_dup(&r->arena, buf_str(&b));
+	if (!b.bad)
+		r->model = arena_dup(&r->arena, buf_str(&b));
 	buf_free(&b);
-	return 0;
+	/* Absent would mean the default model. */
+	return r->model.p == NULL ? deny_memory(r) : 0;
 }
 
 /* ---- the built-in model ---- */
@@ -405,8 +426,10 @@ echo_emit(void *arg, const struct event *ev)
 	if (ev->type == EV_USAGE || ev->type == EV_STOP)
 		r->tap.usage = ev->usage.known ? ev->usage : r->tap.usage;
 	answer_event(&run->a, ev);
+	if (run->a.bad || run->out.bad) /* out may hold half an event */
+		return -1;
 	if (!r->stream || run->out.len == 0)
-		return run->a.bad || run->out.bad ? -1 : 0;
+		return 0;
 	if (!r->committed) {
 		buf_addz(&r->fields, "cache-control: no-cache\r\n"
 		    "x-accel-buffering: no\r\n");
@@ -426,8 +449,7 @@ echo_count_answer(struct request *r)
 	buf_addz(&r->fields, "x-llmux-estimate: 1\r\n");
 	buf_fmt(&b, "{\"input_tokens\":%llu}",
 	    (unsigned long long)echo_count(r->dialect, r->body));
-	reply_whole(r, 200, "application/json", buf_str(&b));
-	buf_free(&b);
+	answer_buf(r, "application/json", &b);
 }
 
 static bool
@@ -456,7 +478,7 @@ serve_echo(struct request *r, const struct candidate *c)
 	}
 	run = arena_alloc(&r->arena, sizeof(*run));
 	if (run == NULL) {
-		deny(r, 503, WHY_LIMIT, "overloaded", "no memory is free");
+		deny_memory(r);
 		return FORWARD_DONE;
 	}
 	run->r = r;

@@ -48,6 +48,7 @@ put_head(struct request *r, int status, struct str type, int64_t length)
 		    "access-control-expose-headers: *\r\nvary: origin\r\n",
 		    STR_ARG(r->origin));
 	buf_adds(&r->out, buf_str(&r->fields));
+	r->out.bad |= r->fields.bad;
 	r->chunked = length < 0 && !old;
 	if (length < 0 && old)
 		r->keep = false;
@@ -81,6 +82,18 @@ send_all(struct request *r, const struct iovec *iov, size_t n)
 	return -1;
 }
 
+/* What would go out is not whole, for want of memory: nothing may. */
+static int
+lose(struct request *r)
+{
+	r->keep = false;
+	if (r->why == NULL) {
+		r->why = WHY_LIMIT;
+		fmt_to(r->detail, sizeof(r->detail), "no memory for the answer");
+	}
+	return -1;
+}
+
 static struct iovec
 piece_of(struct str s)
 {
@@ -94,10 +107,8 @@ reply_whole(struct request *r, int status, const char *type, struct str body)
 	bool head_only = str_eq(r->head.method, STR("HEAD"));
 
 	put_head(r, status, str_of(type), (int64_t)body.n);
-	if (r->out.bad) {
-		r->keep = false;
-		return -1;
-	}
+	if (r->out.bad)
+		return lose(r);
 	iov[0] = piece_of(buf_str(&r->out));
 	iov[1] = piece_of(body);
 	r->bytes_out += body.n;
@@ -119,10 +130,8 @@ reply_piece(struct request *r, struct str a, struct str b)
 
 	if (a.n + b.n == 0 && r->out.len == 0)
 		return 0;
-	if (r->out.bad) {
-		r->keep = false;
-		return -1;
-	}
+	if (r->out.bad)
+		return lose(r);
 	if (r->out.len > 0)
 		iov[n++] = piece_of(buf_str(&r->out));
 	if (r->chunked && a.n + b.n > 0)
@@ -147,6 +156,8 @@ reply_end(struct request *r)
 	struct iovec iov[2];
 	size_t n = 0;
 
+	if (r->out.bad)
+		return lose(r);
 	if (r->out.len > 0)
 		iov[n++] = piece_of(buf_str(&r->out));
 	if (r->chunked)
@@ -171,6 +182,11 @@ fail_in_stream(struct request *r, const struct failure *f)
 	buf_init(&b, HEAD_MAX);
 	dialect_stream_error(r->dialect, f, r->tap.next_seq,
 	    str_of(r->tap.response_id), &b);
+	if (b.bad) {
+		buf_free(&b);
+		reply_abort(r);
+		return -1;
+	}
 	rc = reply_piece(r, buf_str(&b), (struct str){ NULL, 0 });
 	buf_free(&b);
 	if (rc < 0)
@@ -190,7 +206,9 @@ reply_failure(struct request *r, const struct failure *f, const char *why)
 	int rc;
 
 	r->why = why;
-	fmt_to(r->detail, sizeof(r->detail), "%.*s", STR_ARG(f->message));
+	if (mine.message.n == 0)
+		mine.message = STR("no memory for the reason");
+	fmt_to(r->detail, sizeof(r->detail), "%.*s", STR_ARG(mine.message));
 	if (mine.request_id.n == 0)
 		mine.request_id = str_of(r->id);
 	if (r->committed)
@@ -200,6 +218,11 @@ reply_failure(struct request *r, const struct failure *f, const char *why)
 		buf_addz(&r->fields, "x-should-retry: false\r\n");
 	buf_init(&b, HEAD_MAX);
 	dialect_error(r->dialect, &mine, &b);
+	if (b.bad) {
+		buf_free(&b);
+		r->status = mine.status;
+		return lose(r);
+	}
 	rc = reply_whole(r, mine.status == 503 && mine.code != NULL &&
 	    strcmp(mine.code, "overloaded") == 0 &&
 	    r->dialect == DIALECT_MESSAGES ? 529 : mine.status,

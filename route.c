@@ -282,7 +282,8 @@ through_alias(const struct conf *c, const struct model_alias *m,
 	}
 }
 
-/* The model for a request that names none. */
+/* The model for a request that names none; absent: no memory. The list is
+ * never empty, echo is in it. */
 static struct str
 default_model(const struct conf *c, struct arena *a)
 {
@@ -292,7 +293,7 @@ default_model(const struct conf *c, struct arena *a)
 	if (c->default_model.n > 0)
 		return c->default_model;
 	m = route_models(c, a, &n);
-	return m == NULL || n == 0 ? STR("echo") : m[0].id;
+	return m == NULL ? (struct str){ NULL, 0 } : m[0].id;
 }
 
 static void
@@ -339,6 +340,11 @@ route_find(const struct conf *c, struct str model, struct route *r,
 
 	if (model.n == 0)
 		model = default_model(c, a);
+	if (model.n == 0) {
+		*f = (struct failure){ .status = 503, .code = "overloaded",
+			.message = STR("no memory is free") };
+		return -1;
+	}
 	r->n = 0;
 	r->stripped = false;
 	find(c, model, r);

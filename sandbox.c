@@ -182,6 +182,9 @@ collect(const struct conf *c, struct buf *said)
 	for (i = 0; i < sizeof(libs) / sizeof(libs[0]); i++)
 		add_dir(libs[i], false);
 #endif
+#ifdef SANITIZED
+	add_dir("/proc", false); /* the leak checker lists the threads */
+#endif
 	add_dir("/etc", false);
 	add_file("/etc/resolv.conf");
 	add_dir("/run/llmux", true);

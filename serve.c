@@ -47,6 +47,7 @@ struct server {
 	const struct conf_flags *flags;
 	struct listener l[CONF_LISTEN_MAX];
 	size_t n;
+	struct listener next[CONF_LISTEN_MAX]; /* listen_all's, while it binds */
 	pthread_attr_t attr;
 	bool full_said; /* one line for each time that the house is full */
 };
@@ -127,8 +128,8 @@ find_listener(struct listener *l, size_t n, const struct net_addr *asked)
 static int
 listen_all(struct server *s, const struct conf *c, struct err *e)
 {
-	struct listener now[CONF_LISTEN_MAX];
-	size_t i, fresh = 0;
+	struct listener *now = s->next;
+	size_t i;
 
 	for (i = 0; i < c->n_listen; i++) {
 		struct listener *old = find_listener(s->l, s->n,
@@ -142,7 +143,6 @@ listen_all(struct server *s, const struct conf *c, struct err *e)
 		now[i].fd = net_listen(&now[i].addr, e);
 		if (now[i].fd < 0)
 			break;
-		fresh++;
 	}
 	if (i < c->n_listen) {
 		while (i-- > 0)
@@ -304,14 +304,11 @@ accept_one(struct server *s, const struct listener *l)
 /* ---- configuration in force ---- */
 
 /* Numbers that live outside the struct. */
-static int
-apply(const struct conf *c, struct err *e)
+static void
+apply(const struct conf *c)
 {
-	if (clients_setup((size_t)c->max_clients, e) < 0)
-		return -1;
 	mem_limit(conf_memory(c));
 	log_setup(c->log_level, conf_getenv(c, "JOURNAL_STREAM").n == 0);
-	return 0;
 }
 
 /* A question to the sandbox for conf_each_path. */
@@ -364,14 +361,18 @@ reload(struct server *s)
 	if (c != NULL)
 		conf_inherit(c, old);
 	if (c == NULL || check_reload(c, old, &e) < 0 ||
-	    conf_open(c, &e) < 0 || listen_all(s, c, &e) < 0 ||
-	    apply(c, &e) < 0) {
+	    conf_open(c, &e) < 0 ||
+	    clients_setup((size_t)c->max_clients, &e) < 0 ||
+	    listen_all(s, c, &e) < 0) {
 		log_put(LOG_ERROR, "reload: %s; the old configuration stays",
 		    e.text);
+		/* Cannot fail: the table never becomes smaller. */
+		clients_setup((size_t)old->max_clients, NULL);
 		conf_unref(c);
 		conf_unref(old);
 		return;
 	}
+	apply(c);
 	drop_pools(c, old);
 	conf_publish(c);
 	conf_unref(old);
@@ -503,8 +504,8 @@ greet(const struct server *s, const struct conf *c)
 	buf_free(&url);
 }
 
-static void
-announce(const struct server *s, const struct conf *c)
+static int
+announce(const struct server *s, const struct conf *c, struct err *e)
 {
 	struct buf url;
 	size_t i;
@@ -513,6 +514,10 @@ announce(const struct server *s, const struct conf *c)
 	for (i = 0; i < s->n; i++) {
 		buf_clear(&url);
 		net_addr_url(&s->l[i].addr, &url);
+		if (url.bad) { /* nobody would know where */
+			buf_free(&url);
+			return err_set(e, ERR_MEM, "no memory");
+		}
 		log_put(LOG_INFO, "listening on %.*s", STR_ARG(buf_str(&url)));
 	}
 	buf_free(&url);
@@ -526,6 +531,7 @@ announce(const struct server *s, const struct conf *c)
 	}
 	if (isatty(1))
 		greet(s, c);
+	return 0;
 }
 
 static int
@@ -535,8 +541,11 @@ setup(struct server *s, struct conf *c, struct err *e)
 	int rc;
 
 	if (conf_open(c, e) < 0 || conf_make_dirs(c, e) < 0 ||
-	    catch_signals(e) < 0 || apply(c, e) < 0 ||
-	    listen_all(s, c, e) < 0)
+	    catch_signals(e) < 0 ||
+	    clients_setup((size_t)c->max_clients, e) < 0)
+		return -1;
+	apply(c);
+	if (listen_all(s, c, e) < 0)
 		return -1;
 	buf_init(&said, 1000);
 	rc = sandbox_enter(c, &said);
@@ -558,13 +567,12 @@ run(struct server *s, struct conf *c)
 {
 	struct err e = { .kind = ERR_NONE };
 
-	if (setup(s, c, &e) < 0) {
+	if (setup(s, c, &e) < 0 || announce(s, c, &e) < 0) {
 		log_put(LOG_ERROR, "%s", e.text);
 		unlisten_all(s);
 		conf_unref(c);
 		return e.kind == ERR_INPUT ? 2 : 1;
 	}
-	announce(s, c);
 	conf_publish(c);
 	accept_loop(s);
 	stop(s);
@@ -583,7 +591,7 @@ serve(const struct conf_flags *flags)
 
 	if (c == NULL) {
 		log_put(LOG_ERROR, "%s", e.text);
-		return 2;
+		return e.kind == ERR_MEM ? 1 : 2;
 	}
 	s = mem_calloc(sizeof(*s));
 	if (s == NULL) {

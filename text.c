@@ -285,7 +285,8 @@ fmt_put(struct fmt_out *o, const char *p, size_t n)
 	}
 	if (n > o->cap - 1 - o->len)
 		n = o->cap - 1 - o->len;
-	memcpy(o->p + o->len, p, n);
+	if (n > 0) /* p may be NULL then */
+		memcpy(o->p + o->len, p, n);
 	o->len += n;
 	o->p[o->len] = '\0';
 }

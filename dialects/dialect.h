@@ -70,9 +70,9 @@ enum tap_kind {
 struct tap {
 	enum dialect d;
 	struct usage usage;
-	bool finished;  /* a proper end was seen; chat: also a finish_reason */
-	bool begun;     /* content was seen: chat chunks need no closer look */
-	bool done;      /* the very last event was seen ([DONE], message_stop) */
+	bool finished; /* a proper end was seen; chat: also a finish_reason */
+	bool begun;    /* content was seen: chat chunks need no closer look */
+	bool done;     /* the very last event was seen: [DONE], message_stop */
 	uint64_t next_seq;    /* Responses: sequence_number to go on with */
 	char response_id[80]; /* Responses: id of response.created */
 	int status;           /* after TAP_ERROR: a fitting HTTP status */

@@ -31,8 +31,8 @@ static const struct event empty_events[] = { START, OPEN(BLOCK_TEXT), CLOSE,
 	STOP(STOP_TOOL), END };
 static const struct event nothing_events[] = { START, STOP(STOP_FILTER), END };
 static const struct event think_events[] = { START, OPEN(BLOCK_REASONING),
-	SAY("Hm."), SAY(" So"), CLOSE, OPEN(BLOCK_TEXT), SAY("4"), CLOSE,
-	OPEN(BLOCK_TEXT), SAY("!"), CLOSE, STOP(STOP_END), END };
+	SAY("Hm."), CLOSE, OPEN(BLOCK_TEXT), SAY("4"), CLOSE, STOP(STOP_END),
+	END };
 /* Two calls, the second without arguments. */
 static const struct event call_events[] = { START,
 	CALL(BLOCK_TOOL, "call_1", "get_time", "clock"), SAY("{\\\"tz\\\":"),
@@ -132,9 +132,8 @@ static const struct event early_events[] = { { .type = EV_ERROR,
 	"'custom_tool_call','status':'" status "','call_id':'call_1'," \
 	"'name':'exec','namespace':'shell','input':'" input "'}"
 #define UTC "{\\\"tz\\\":\\\"UTC\\\"}"
-#define THOUGHT REASONING("rs_0a_0", SUMMARY("Hm. So")) "," \
-	MESSAGE("msg_0a_1", "completed", OUT_TEXT("4")) "," \
-	MESSAGE("msg_0a_2", "completed", OUT_TEXT("!"))
+#define THOUGHT REASONING("rs_0a_0", SUMMARY("Hm.")) "," \
+	MESSAGE("msg_0a_1", "completed", OUT_TEXT("4"))
 #define CALL_1(status, args) F_CALL("fc_0a_0", status, "call_1", \
 	"get_time','namespace':'clock'", args)
 #define CALL_2(status, args) F_CALL("fc_0a_1", status, "call_2", "stop'", \
@@ -189,10 +188,9 @@ static const struct {
 	    CHUNK_END("content_filter") DONE },
 	{ "chat reasoning", DIALECT_CHAT, STREAM, think_events, CHUNK_ROLE
 	    CHUNK("'reasoning_content':'Hm.'")
-	    CHUNK("'reasoning_content':' So'") CHUNK("'content':'4'")
-	    CHUNK("'content':'!'") CHUNK_END("stop") DONE },
+	    CHUNK("'content':'4'") CHUNK_END("stop") DONE },
 	{ "chat reasoning, whole", DIALECT_CHAT, WHOLE, think_events,
-	    CHAT("'content':'4!','refusal':null,'reasoning_content':'Hm. So'",
+	    CHAT("'content':'4','refusal':null,'reasoning_content':'Hm.'",
 	    "stop") },
 	{ "chat calls", DIALECT_CHAT, STREAM, call_events, CHUNK_ROLE
 	    CHUNK_CALL("'index':0,'id':'call_1','type':'function',"
@@ -276,16 +274,13 @@ static const struct {
 	    "'summary_index':0,'part':" SUMMARY(""))
 	    R_AT("reasoning_summary_text.delta", "4", "rs_0a_0", "0",
 	    "'summary_index':0,'delta':'Hm.'")
-	    R_AT("reasoning_summary_text.delta", "5", "rs_0a_0", "0",
-	    "'summary_index':0,'delta':' So'")
-	    R_AT("reasoning_summary_text.done", "6", "rs_0a_0", "0",
-	    "'summary_index':0,'text':'Hm. So'")
-	    R_AT("reasoning_summary_part.done", "7", "rs_0a_0", "0",
-	    "'summary_index':0,'part':" SUMMARY("Hm. So"))
-	    R_DONE("8", "0", REASONING("rs_0a_0", SUMMARY("Hm. So")))
-	    R_TEXT("9", "10", "11", "12", "13", "14", "1", "msg_0a_1", "4")
-	    R_TEXT("15", "16", "17", "18", "19", "20", "2", "msg_0a_2", "!")
-	    R_END("21", THOUGHT) },
+	    R_AT("reasoning_summary_text.done", "5", "rs_0a_0", "0",
+	    "'summary_index':0,'text':'Hm.'")
+	    R_AT("reasoning_summary_part.done", "6", "rs_0a_0", "0",
+	    "'summary_index':0,'part':" SUMMARY("Hm."))
+	    R_DONE("7", "0", REASONING("rs_0a_0", SUMMARY("Hm.")))
+	    R_TEXT("8", "9", "10", "11", "12", "13", "1", "msg_0a_1", "4")
+	    R_END("14", THOUGHT) },
 	{ "responses reasoning, whole", DIALECT_RESPONSES, WHOLE,
 	    think_events, RESPONSE("completed", "null", "null", THOUGHT,
 	    RESPONSE_USAGE) },
@@ -376,15 +371,12 @@ static const struct {
 	{ "messages reasoning", DIALECT_MESSAGES, STREAM, think_events,
 	    M_START M_OPEN("0", "'thinking','thinking':'','signature':''")
 	    M_DELTA("0", "'thinking_delta','thinking':'Hm.'")
-	    M_DELTA("0", "'thinking_delta','thinking':' So'") M_CLOSE("0")
-	    M_OPEN("1", M_TEXT("")) M_DELTA("1", "'text_delta','text':'4'")
-	    M_CLOSE("1") M_OPEN("2", M_TEXT(""))
-	    M_DELTA("2", "'text_delta','text':'!'") M_CLOSE("2")
+	    M_CLOSE("0") M_OPEN("1", M_TEXT(""))
+	    M_DELTA("1", "'text_delta','text':'4'") M_CLOSE("1")
 	    M_STOP("end_turn", "null", M_LAST) },
 	{ "messages reasoning, whole", DIALECT_MESSAGES, WHOLE, think_events,
-	    M_WHOLE("{'type':'thinking','thinking':'Hm. So','signature':''},"
-	    "{'type':" M_TEXT("4") "},{'type':" M_TEXT("!") "}", "end_turn",
-	    "null", M_LAST) },
+	    M_WHOLE("{'type':'thinking','thinking':'Hm.','signature':''},"
+	    "{'type':" M_TEXT("4") "}", "end_turn", "null", M_LAST) },
 	{ "messages calls", DIALECT_MESSAGES, STREAM, call_events, M_START
 	    M_OPEN("0", "'tool_use','id':'call_1','name':'get_time',"
 	    "'input':{}")

@@ -8,7 +8,7 @@
  */
 #include "check.h"
 #include "guard.h"
-#include "../json.h"
+#include "json.h"
 
 #define RULES "tests/cases/json/rules.txt"
 #define IN(lit) { lit, sizeof(lit) - 1 }

@@ -6,7 +6,7 @@
  */
 #include "check.h"
 #include "guard.h"
-#include "../json.h"
+#include "json.h"
 
 #define IN(lit) { lit, sizeof(lit) - 1 }
 

@@ -380,8 +380,8 @@ def streams(rig, s, way, conns, rate, seconds):
                 process.kill()
                 process.wait()
         if speed < 90:
-            rig.notes.append("line %s, %s: only %d %% of the events could be sent in time" % (
-                rig.line, s.name, speed))
+            rig.notes.append("line %s, %s: only %d %% of the events could be sent in time: not "
+                             "comparable" % (rig.line, s.name, speed))
         return cpu / sent / 1000, rss
 
 
@@ -710,7 +710,7 @@ def main():
         rig.notes.append("the time was used up: some lines have fewer repetitions")
     if rig.others() > OTHERS:
         rig.notes.append("other programs used %d %% of the machine: the figures are high and "
-                         "rough" % rig.others())
+                         "rough: no verdict" % rig.others())
     table(rig)
     for text in rig.notes:
         print("note: " + text)

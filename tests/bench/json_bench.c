@@ -14,7 +14,7 @@
  * the rows prose and image, which stand for request bodies.
  */
 #include "../check.h"
-#include "../../json.h"
+#include "json.h"
 
 #define BODY_SIZE 1000000
 
