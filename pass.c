@@ -339,6 +339,8 @@ retell(struct attempt *a, struct str body)
 		json_decode(str_sub(v.text, 0, 800), &text);
 	else if (type_is(&r->up_head, STR("text/plain")))
 		buf_add_quoted(&text, body, 200);
+	if (text.bad) /* no half sentence */
+		buf_clear(&text);
 	done = refusal(a, status, "upstream_error", "provider \"%.*s\" answered %d%s%.*s",
 	    STR_ARG(a->p->name), status, text.len > 0 ? ": " :
 	    " without a JSON body", STR_ARG(buf_str(&text)));
@@ -456,6 +458,14 @@ step_of(enum outcome o)
 	return o == FORWARD_NEXT ? STEP_NEXT : STEP_DONE;
 }
 
+static enum step
+no_room(struct attempt *a)
+{
+	return step_of(attempt_fail(a, 503, WHY_LIMIT, "overloaded",
+	    "no memory for an event of provider \"%.*s\"",
+	    STR_ARG(a->p->name)));
+}
+
 /* Look at the whole events at the beginning of in; *used: their bytes. */
 static enum step
 look(struct attempt *a, struct str in, size_t *used, bool *show)
@@ -472,6 +482,8 @@ look(struct attempt *a, struct str in, size_t *used, bool *show)
 
 		if (got == PARSE_MORE)
 			return STEP_ON;
+		if (got == PARSE_BAD && r->sse.joined.bad)
+			return no_room(a);
 		if (got == PARSE_BAD)
 			return step_of(attempt_fail(a, 502, WHY_LIMIT,
 			    "event_too_large", "provider \"%.*s\" sent an "
@@ -514,14 +526,6 @@ show_events(struct attempt *a, struct str whole, bool show)
 	buf_clear(&r->hold);
 	a->ping_due = due_in(r->conf->ping_ms);
 	return 0;
-}
-
-static enum step
-no_room(struct attempt *a)
-{
-	return step_of(attempt_fail(a, 503, WHY_LIMIT, "overloaded",
-	    "no memory for an event of provider \"%.*s\"",
-	    STR_ARG(a->p->name)));
 }
 
 /* One piece of the body, joined with what was left of the one before. */

@@ -136,8 +136,7 @@ look_failed(struct tap *t, struct json_value root)
 		return tap_error(t, json_get(response, "error"));
 	if (e.type == JSON_OBJECT || e.type == JSON_STRING)
 		return tap_error(t, e);
-	/* Flat: its type says only that it is an error. */
-	e.type = JSON_NONE;
+	/* Flat; "type" says only that it is an error. */
 	return tap_failed(t, json_get(root, "code"), e,
 	    json_get(root, "message"));
 }
@@ -320,7 +319,7 @@ put_response(const struct answer *a, struct json_out *o,
 	put_member(o, "model", a->model);
 	json_key(o, "output");
 	json_open(o, '[');
-	if (ev != NULL && a->blocks.len > 0)
+	if (a->blocks.len > 0)
 		json_raw(o, buf_str(&a->blocks));
 	json_close(o, ']');
 	for (i = 0; i < sizeof(rest) / sizeof(rest[0]); i++) {

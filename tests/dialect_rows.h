@@ -46,8 +46,12 @@ static const struct event refusal_events[] = { START, OPEN(BLOCK_REFUSAL),
 static const struct event cut_events[] = { START,
 	CALL(BLOCK_TOOL, "call_1", "f", ""), SAY("{\\\"a"), CLOSE,
 	STOP(STOP_LENGTH), END };
+static const struct event list_events[] = { START,
+	CALL(BLOCK_TOOL, "call_1", "f", ""), SAY("[1]"), CLOSE,
+	STOP(STOP_TOOL), END };
+/* The usage comes first, and is odd. */
 static const struct event sequence_events[] = { { .type = EV_USAGE,
-	U(1, 0, 0, 0, 0) }, { .type = EV_START }, { .type = EV_STOP,
+	U(1, 8, 2, 0, 0) }, { .type = EV_START }, { .type = EV_STOP,
 	.stop = STOP_SEQUENCE, .stop_sequence = STR_INIT("\\ud800\\n") },
 	END };
 #define FAILURE { .status = 503, .code = "overloaded", \
@@ -397,9 +401,12 @@ static const struct {
 	{ "messages cut, whole", DIALECT_MESSAGES, WHOLE, cut_events,
 	    M_WHOLE("{'type':'tool_use','id':'call_1','name':'f','input':{}}",
 	    "max_tokens", "null", M_LAST) },
+	{ "messages list, whole", DIALECT_MESSAGES, WHOLE, list_events,
+	    M_WHOLE("{'type':'tool_use','id':'call_1','name':'f','input':{}}",
+	    "tool_use", "null", M_LAST) },
 	{ "messages sequence, whole", DIALECT_MESSAGES, WHOLE,
 	    sequence_events, M_WHOLE("", "stop_sequence", "'\\ufffd\\n'",
-	    M_USAGE("1", "0", "0", "0")) },
+	    M_USAGE("0", "2", "8", "0")) },
 	{ "messages error", DIALECT_MESSAGES, STREAM, error_events, M_START
 	    M_OPEN("0", M_TEXT("")) M_DELTA("0", "'text_delta','text':'a'")
 	    M_CLOSE("0") M_OPEN("1", M_TEXT(""))
@@ -485,7 +492,8 @@ static const struct {
 	    "oops\n\n", "R 502 : the upstream failed without a reason" },
 	{ "chat no error", DIALECT_CHAT, "data: {'error':''}\n\n"
 	    "data: {'error':{}}\n\ndata: {'a':{'error':'x'}}\n\n"
-	    C("'content':'\\'error\\':{}'"), "PPPC" },
+	    C("'content':'\\'error\\':{}'") "data: {'error':'','choices':[{"
+	    "'finish_reason':'stop'}]}\n\n", "PPPCE finished" },
 	{ "chat rubbish", DIALECT_CHAT, "data: {'usage':{'prompt_tokens':1}"
 	    "\n\ndata: 'finish_reason':'stop'\n\ndata: :\n\n"
 	    "data: '\n\ndata:\n\n", "PPPP-" },
@@ -536,6 +544,8 @@ static const struct {
 	{ "responses, long id", DIALECT_RESPONSES, R("response.created", "0",
 	    ",'response':{'id':'0123456789012345678901234567890123456789"
 	    "0123456789012345678901234567890123456789'}"), "P seq=1" },
+	{ "responses, escaped id", DIALECT_RESPONSES, M("response.created",
+	    ",'response':{'id':'r\\u0031'}"), "P" },
 
 	{ "messages", DIALECT_MESSAGES, M("message_start", ",'message':{"
 	    "'id':'m','usage':{'input_tokens':20,'cache_read_input_tokens':8,"
@@ -560,7 +570,8 @@ static const struct {
 	{ "messages, no names", DIALECT_MESSAGES, "data: {'message':{},"
 	    "'type':'message_start'}\n\ndata: {'type':'ping'}\n\n"
 	    "data: { 'type': 'content_block_delta' }\n\n"
-	    "data: {'type':'message_stop'}\n\n", "P-CE finished done" },
+	    "data: {'x:y':{'type':'message_stop'},'type':'ping'}\n\n"
+	    "data: {'type':'message_stop'}\n\n", "P-C-E finished done" },
 	{ "messages error", DIALECT_MESSAGES, M("error", ",'error':{'type':"
 	    "'overloaded_error','message':'Overloaded'}"),
 	    "R 529 overloaded_error: Overloaded" },

@@ -536,8 +536,11 @@ static const struct opening openings[] = {
 	    "unix listeners only", false, "" },
 	{ "require_key = no\n" OFF, "", false, "" },
 	{ "ca_file = /no/ca\n" OFF, "", false, "" },
-	{ "ca_file = /no/ca\n", "conf: provider claude needs ca_file: ",
-	    false, "" },
+	/* without a credential it is not called: a line, no failure */
+	{ "ca_file = /no/ca\n", "", false, "llmux: provider claude needs "
+	    "ca_file: /no/ca: No such file or directory\n" },
+	{ "ca_file = /no/ca\n[provider claude]\napi_key = sk-invented\n",
+	    "conf: provider claude needs ca_file: /no/ca: ", false, "" },
 	{ "max_memory = 8M\n" OFF, "", false, "llmux: conf: max_body 32M: 7M "
 	    "is what max_memory allows\n" },
 	{ "max_clients = 60000\nmax_memory = 1G\n" OFF, "", false, "llmux: "

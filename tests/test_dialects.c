@@ -96,7 +96,8 @@ write_answer(size_t i, size_t max, struct buf *out)
 	answer_begin(&a, answers[i].d, answers[i].form, max, out);
 	for (ev = answers[i].events; ev->type != END_TYPE; ev++)
 		answer_event(&a, ev);
-	good = !a.bad && !out->bad;
+	good = !a.bad;
+	CHECK_IN(answers[i].name, a.bad || !out->bad);
 	answer_free(&a);
 	return good;
 }
@@ -185,6 +186,59 @@ test_order(void)
 			answer_event(&a, &ev);
 		}
 		CHECK_INT_IN(z, a.bad, !good);
+		answer_free(&a);
+		buf_free(&out);
+	}
+}
+
+/* What is longer than its buffer makes the answer bad. */
+static void
+test_room(void)
+{
+	static char text[5000];
+	static const struct {
+		enum block_kind kind;
+		bool id, name, namespace;
+		size_t text; /* in each of two blocks; the cap is 1000 */
+		bool bad;
+	} rows[] = {
+		{ BLOCK_TEXT, false, false, false, 500, false },
+		{ BLOCK_TEXT, false, false, false, 501, true },
+		{ BLOCK_REASONING, false, false, false, 501, true },
+		{ BLOCK_REFUSAL, false, false, false, 501, true },
+		{ BLOCK_TOOL, false, false, false, 800, false },
+		{ BLOCK_TOOL, false, false, false, 990, true },
+		{ BLOCK_TOOL, false, false, false, 1001, true },
+		{ BLOCK_TOOL, true, false, false, 1, true },
+		{ BLOCK_TOOL, false, true, false, 1, true },
+		{ BLOCK_TOOL, false, false, true, 1, true },
+	};
+	size_t i, k;
+
+	memset(text, 'x', sizeof(text));
+	for (i = 0; i < COUNT(rows); i++) {
+		struct str longest = { text, sizeof(text) };
+		struct event start = START, close = CLOSE;
+		struct event open = { .type = EV_OPEN, .kind = rows[i].kind,
+			.id = str_sub(longest, 0, rows[i].id ? 5000 : 1),
+			.name = str_sub(longest, 0, rows[i].name ? 5000 : 1),
+			.namespace = str_sub(longest, 0, rows[i].namespace ?
+			5000 : 1) };
+		struct event delta = { .type = EV_DELTA,
+			.text = str_sub(longest, 0, rows[i].text) };
+		struct answer a;
+		struct buf out;
+
+		buf_init(&out, TEXT_MAX);
+		answer_begin(&a, DIALECT_CHAT, WHOLE, 1000, &out);
+		answer_event(&a, &start);
+		for (k = 0; k < 2; k++) {
+			answer_event(&a, &open);
+			answer_event(&a, &delta);
+			answer_event(&a, &close);
+		}
+		CHECK_INT_IN(rows[i].bad ? "bad" : "good", a.bad,
+		    rows[i].bad);
 		answer_free(&a);
 		buf_free(&out);
 	}
@@ -716,6 +770,8 @@ static const struct {
 	    "'c'}}"), "<<call_echo1 c: echo>> 3/1 call" },
 	{ DIALECT_CHAT, "{'messages':[]}", "field 'messages' is missing or "
 	    "empty" },
+	{ DIALECT_CHAT, "{'messages':{'a':" TAKE "}}", "field 'messages' is "
+	    "missing or empty" },
 	{ DIALECT_CHAT, "{'messages':'hi'}", "field 'messages' is missing or "
 	    "empty" },
 
@@ -873,17 +929,17 @@ test_echo(void)
 	}
 }
 
-/* Stopped by the receiver at each event; no memory; a schema too large. */
+/* Stopped by the receiver at each event; no memory. */
 static void
 test_echo_stops(void)
 {
 	struct err e = { .kind = ERR_NONE };
 	struct told t = { .left = 0 };
 	struct buf body;
-	unsigned n, i;
+	unsigned n;
 	long k;
 
-	buf_init(&body, 1024 * 1024);
+	buf_init(&body, 1024);
 	quoted(&body, CHAT_ASK(TAKE, FUNCTION("f", "{'required':['a']}")));
 	buf_init(&t.text, TEXT_MAX);
 	for (n = 1; n <= 5; n++) {
@@ -906,16 +962,35 @@ test_echo_stops(void)
 		CHECK_INT(t.text.len, 0);
 	}
 	CHECK(k > 1);
-	buf_clear(&body);
+	buf_free(&body);
+	buf_free(&t.text);
+}
+
+/* A schema of n required members with names of len bytes each. */
+static void
+check_schema(size_t n, size_t len, int rc)
+{
+	struct err e = { .kind = ERR_NONE };
+	struct told t = { .left = 0 };
+	struct buf body;
+	size_t i, k;
+
+	buf_init(&body, 1024 * 1024);
+	buf_init(&t.text, 2 * TEXT_MAX);
 	quoted(&body, "{'messages':[" TAKE "],'tools':[{'type':'function',"
 	    "'function':{'name':'f','parameters':{'required':[");
-	for (i = 0; i < 7000; i++)
-		quoted(&body, "'x',");
-	quoted(&body, "'x']}}}]}");
-	buf_clear(&t.text);
-	CHECK_INT(echo_answer(DIALECT_CHAT, buf_str(&body), tell, &t, &e), -1);
-	CHECK_INT(e.kind, ERR_LIMIT);
-	CHECK_INT(t.text.len, 0);
+	for (i = 0; i < n; i++) {
+		quoted(&body, i == 0 ? "'" : ",'");
+		for (k = 0; k < len; k++)
+			buf_addc(&body, 'x');
+		quoted(&body, "'");
+	}
+	quoted(&body, "]}}}]}");
+	CHECK_INT(json_check(buf_str(&body), NULL), 0);
+	CHECK_INT(echo_answer(DIALECT_CHAT, buf_str(&body), tell, &t, &e),
+	    rc);
+	CHECK_INT(e.kind, rc == 0 ? ERR_NONE : ERR_LIMIT);
+	CHECK_INT(t.text.len == 0, rc < 0);
 	buf_free(&body);
 	buf_free(&t.text);
 }
@@ -925,6 +1000,7 @@ main(void)
 {
 	test_answers();
 	test_order();
+	test_room();
 	test_custom_order();
 	test_surrogates();
 	test_surrogate_names();
@@ -937,5 +1013,9 @@ main(void)
 	test_models();
 	test_echo();
 	test_echo_stops();
+	check_schema(6000, 1, 0);
+	check_schema(7000, 1, -1);
+	check_schema(1, 1024, 0);
+	check_schema(1, 1025, -1);
 	return check_done();
 }

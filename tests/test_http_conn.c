@@ -313,9 +313,11 @@ test_read_answers(void)
 			struct net_conn *c = sender_open(&s, rows[i].input,
 			    split, true);
 			struct err e = { .kind = ERR_NONE };
-			int r = http_read_answer(c, &copy, h, false,
-			    due_in(5000), &e);
+			int r;
 
+			buf_clear(&copy);
+			r = http_read_answer(c, &copy, h, false, due_in(5000),
+			    &e);
 			CHECK_INT_IN(rows[i].name, r,
 			    rows[i].kind == ERR_NONE ? 0 : -1);
 			CHECK_INT_IN(rows[i].name, e.kind, rows[i].kind);

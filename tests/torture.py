@@ -155,7 +155,7 @@ class Mock(socketserver.BaseRequestHandler):
 
     def one(self, reader):
         line = reader.readline().decode("latin-1").split()
-        if len(line) != 3:
+        if len(line) != 3 or line[2] != "HTTP/1.1":
             return False  # its end, or the hello of TLS
         head = {}
         while True:

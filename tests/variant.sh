@@ -7,6 +7,7 @@ name=$1 cc=$2 cflags=$3 ldflags=${4-}
 top=$(pwd)
 dir=$top/build/$name
 mkdir -p "$dir"
+rm -rf "$dir/tests" # a file that is gone here must be gone there
 tar cf - --exclude=./build --exclude=./.git --exclude='*.o' --exclude='*.d' \
     --exclude=./llmux --exclude='*.a' --exclude=node_modules . |
     (cd "$dir" && tar xf -)
