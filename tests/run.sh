@@ -76,6 +76,7 @@ else
     echo "FAIL transcripts: tests/replay.c does not build"
 fi
 suite cli sh tests/cli.sh ./llmux
+suite lan sh tests/lan.sh ./llmux
 [ "$variant" = alloc ] && suite torture python3 tests/torture.py ./llmux
 [ "$variant" = tsan ] || suite tls sh tests/tls_peers.sh "$cc" "$libs"
 
