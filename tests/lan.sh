@@ -10,7 +10,7 @@ trap '[ -z "$pid" ] || kill $pid 2>/dev/null; rm -rf "$dir"' EXIT
 passed=0 failed=0
 sh tests/pki.sh build/pki || exit 1
 pki=$(cd build/pki && pwd)
-key=llmux-a-key-for-the-lan-01
+key='llmux-a-key-for-the-lan-01'
 
 cat > "$dir/conf" <<C
 listen = 0.0.0.0:0

@@ -410,7 +410,7 @@ def tls_streams(rig, each):
 
 def many_tls_streams(rig, each):
     for s in each:
-        rig.add("12b", s.name, streams(rig, s, "tls", 1000, 5, 1)[1])
+        rig.add("12b", s.name, streams(rig, s, "tls", 1000, 2, 1)[1])
 
 
 def burst(rig, each, row="16a", way="plain"):
