@@ -87,6 +87,9 @@ size: static
 	@sh tests/size.sh build/static/llmux
 bench: static
 	@python3 tests/bench/bench.py --llmux build/static/llmux
+# A thousand streams, many requests, and what they leave behind.
+soak: llmux
+	@python3 tests/soak.py ./llmux
 # Deepest use of the 64 kB stacks, painted and measured.
 stack:
 	@sh tests/variant.sh stack '$(CC)' '-Os -g -DPAINT_STACK -Wno-frame-larger-than -Wno-uninitialized -Wno-maybe-uninitialized'
@@ -115,4 +118,4 @@ clean:
 	rm -rf build dist llmux llmux.o libllmux.a $(OBJS) *.d admin/*.d \
 	dialects/*.d
 .PHONY: all run check check-san check-tsan check-alloc check-clients \
-	check-here fuzz lint size bench stack cover static install dist clean
+	check-here fuzz lint size bench soak stack cover static install dist clean

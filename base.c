@@ -171,13 +171,15 @@ mem_total(void)
 	return n;
 }
 
+/* Called through a volatile pointer, so that no compiler knows that it is the
+ * last use of the bytes. */
+static void *(*const volatile wipe)(void *, int, size_t) = memset;
+
 void
 mem_wipe(void *p, size_t n)
 {
-	volatile unsigned char *b = p;
-
-	while (n-- > 0)
-		*b++ = 0;
+	if (n > 0)
+		wipe(p, 0, n);
 }
 
 bool

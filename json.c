@@ -31,11 +31,11 @@
 
 /*
  * The high bit of each byte of w that is a quote, a backslash, a control byte
- * or over 0x7f. The seven low bits are added to on their own, so no carry leaves a
- * byte and every flag is exact in both byte orders. Flipping bit 1 takes the
- * quote (0x22) to 0x20 and leaves the controls below and all else above it: so
- * one comparison finds both. Macros, as -Os would call a function that is used
- * so often.
+ * or over 0x7f. The seven low bits are added to on their own, so no carry
+ * leaves a byte and every flag is exact in both byte orders. Flipping bit 1
+ * takes the quote (0x22) to 0x20 and leaves the controls below and all else
+ * above it: so one comparison finds both. Macros, as -Os would call a function
+ * that is used so often.
  */
 #define OVER(w) ((((w) & LOW7) ^ ONES * 0x02) + ONES * (0x80 - 0x21))
 #define OTHER(w) ((((w) & LOW7) ^ ONES * '\\') + LOW7)
@@ -194,8 +194,7 @@ static const unsigned char escape_size[256] = { ['"'] = 2, ['\\'] = 2,
 	['/'] = 2, ['b'] = 2, ['f'] = 2, ['n'] = 2, ['r'] = 2, ['t'] = 2,
 	['u'] = 6 };
 
-/* The same three answers for the escape that begins with the backslash at
- * p. */
+/* The same three answers for the escape at p, which begins with a backslash. */
 static enum parse
 escape_seq(const char *p, size_t n, size_t *len)
 {

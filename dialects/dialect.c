@@ -281,8 +281,7 @@ event_type(struct str name, struct str data)
 	struct str rest = data, first, type;
 	struct json_value v;
 
-	if (next_name(&rest, &first) && is_name(first, STR("type")) &&
-	    first.n < 10) {
+	if (next_name(&rest, &first) && is_name(first, STR("type"))) {
 		rest = skip_space(rest);
 		if (rest.n > 0 && rest.p[0] == '"') {
 			rest = str_sub(rest, 1, rest.n);

@@ -2,8 +2,9 @@
 /*
  * The large tables of test_dialects.c: neutral events, and what each dialect
  * makes of them, streamed and whole, to the byte; streams that pass, and what
- * a tap sees in them; requests, and what the echo model says. In all texts an apostrophe stands for a quote, a tilde
- * for the constant members of a response object.
+ * a tap sees in them; requests, and what the echo model says. In all texts an
+ * apostrophe stands for a quote, a tilde for the constant members of a
+ * response object.
  */
 #ifndef LLMUX_TESTS_DIALECT_ROWS_H
 #define LLMUX_TESTS_DIALECT_ROWS_H

@@ -21,7 +21,7 @@ jobs=$(nproc 2>/dev/null || echo 1)
 case $name in
 static)
     make -j"$jobs" CC="$cc" CFLAGS="$cflags" LDFLAGS="$ldflags" \
-        BEARSSL_INC="-I$dir/inc" BEARSSL_LIB="$dir/libbearssl.a" llmux
+        BEARSSL_INC="-isystem $dir/inc" BEARSSL_LIB="$dir/libbearssl.a" llmux
     ;;
 stack)
     make -j"$jobs" CC="$cc" CFLAGS="$cflags" llmux

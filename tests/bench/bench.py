@@ -49,6 +49,7 @@ import tempfile
 import threading
 import time
 
+sys.dont_write_bytecode = True  # nothing is left in the source tree
 import subjects
 from subjects import Failed
 

@@ -283,7 +283,7 @@ put_shape(struct text *t, struct conn *c, const char *s, const struct text *what
 static void
 put_event(struct text *t, struct conn *c, uint64_t now)
 {
-	char b[PAD_MAX + 96];
+	static char b[PAD_MAX + 96];
 	struct text what = {b, 0, sizeof b};
 
 	put_str(&what, "[m=");
