@@ -23,7 +23,7 @@
 
 #define LOG_LINE_MAX 1024
 #define PATH_LEN_MAX 768
-#define ARENA_BLOCK 4096
+#define ARENA_BLOCK 2000 /* with the heap's bookkeeping half a page */
 
 /* ---- memory ---- */
 

@@ -75,7 +75,7 @@ void mem_wipe(void *p, size_t n);
 /* Compare in constant time; lengths may differ (then false). */
 bool mem_same(struct str a, struct str b);
 
-/* Chain of blocks that die together; no free inside. The first block is 4 kB;
+/* Chain of blocks that die together; no free inside. The first block is 2 kB;
  * larger requests get their own. max caps the sum, and the blocks count in
  * max_memory. */
 struct arena_block;

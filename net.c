@@ -452,22 +452,42 @@ wire_read(struct net_conn *c, char *p, size_t n, int64_t due, struct err *e)
 	return k;
 }
 
-/* The input buffer is made with the first read: a connection that only waits
- * has none. */
+/* A heap slot of this size and its bookkeeping lie in one page. */
+#define IN_MIN 4000
+
+/*
+ * The input buffer is made with the first read (a connection that only waits
+ * has none), small, and grows once a read has filled it: a stream of small
+ * events never needs more than one page. The account has all of it from the
+ * beginning, so that growing cannot fail there.
+ */
 static int
 make_in(struct net_conn *c, struct err *e)
 {
-	if (c->in != NULL)
+	bool first = c->in == NULL;
+	char *in;
+
+	if (!first && (c->cap == NET_IN_MAX || c->len < c->cap))
 		return 0;
-	if (net_reserve(c, NET_IN_MAX, e) < 0)
+	if (first && net_reserve(c, NET_IN_MAX, e) < 0)
 		return -1;
-	c->in = mem_alloc(NET_IN_MAX);
-	if (c->in == NULL) {
-		mem_release(NET_IN_MAX);
-		c->reserved -= NET_IN_MAX;
+	in = mem_alloc(first ? IN_MIN : NET_IN_MAX);
+	if (in == NULL && !first && c->pos > 0)
+		return 0; /* the small one will do */
+	if (in == NULL) {
+		if (first) {
+			mem_release(NET_IN_MAX);
+			c->reserved -= NET_IN_MAX;
+		}
 		return err_set(e, ERR_MEM, "no memory for an input buffer");
 	}
-	c->cap = NET_IN_MAX;
+	if (!first) {
+		memcpy(in, c->in, c->len);
+		mem_wipe(c->in, c->top); /* it may have held a credential */
+		mem_free(c->in);
+	}
+	c->in = in;
+	c->cap = first ? IN_MIN : NET_IN_MAX;
 	return 0;
 }
 
@@ -479,7 +499,7 @@ net_fill(struct net_conn *c, int64_t due, struct err *e)
 
 	if (make_in(c, e) < 0)
 		return -1;
-	if (left == c->cap)
+	if (left == NET_IN_MAX)
 		return err_set(e, ERR_LIMIT, "input buffer of %u bytes is full",
 		    (unsigned)NET_IN_MAX);
 	if (c->pos > 0 && left > 0)

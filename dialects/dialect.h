@@ -170,9 +170,9 @@ void answer_free(struct answer *a);
 
 /*
  * Answer a request of dialect d (a checked document): repeats the last user
- * text word by word; calls the first function (else the first custom tool) if
- * that text holds "use the tool" and the conversation does not end in a tool
- * result already (then it says what the tool gave). emit is called for each
+ * text word by word; calls the first function (in Responses else the first
+ * custom tool) if that text holds "use the tool" and the conversation does not
+ * end in a tool result already (then it says what the tool gave). emit is called for each
  * event in order; it gives 0, or -1 to stop. Usage: one token for four bytes
  * of text, at least 1. 0 or -1; before the first event: ERR_INPUT, the request
  * has no message (the text names the field); ERR_LIMIT, the tool's schema is

@@ -32,27 +32,29 @@ struct wish {
 
 /* ---- tools ---- */
 
-/* One tool in the shape of any dialect; kept if it is the best so far. */
+/* One tool in the shape of its dialect; kept if it is the best so far. A custom
+ * tool of Chat is not called: few clients can read such a call in a stream. */
 static void
 take_tool(struct wish *w, struct json_value tool, struct json_value namespace)
 {
+	bool messages = w->d == DIALECT_MESSAGES;
 	struct json_value type = json_get(tool, "type"), f = tool, name;
-	bool custom = w->d != DIALECT_MESSAGES && json_is(type, STR("custom"));
+	enum found found = FUNCTION_TOOL;
 
 	if (w->d == DIALECT_CHAT)
-		f = json_get(tool, custom ? "custom" : "function");
-	else if (!custom && type.type == JSON_STRING && !json_is(type,
-	    w->d == DIALECT_MESSAGES ? STR("custom") : STR("function")))
+		f = json_get(tool, "function");
+	else if (w->d == DIALECT_RESPONSES && json_is(type, STR("custom")))
+		found = CUSTOM_TOOL;
+	else if (type.type == JSON_STRING &&
+	    !json_is(type, messages ? STR("custom") : STR("function")))
 		return; /* hosted, or of the vendor's own kind */
 	name = json_get(f, "name");
-	if (name.type != JSON_STRING || name.text.n == 0 ||
-	    w->found >= (custom ? CUSTOM_TOOL : FUNCTION_TOOL))
+	if (name.type != JSON_STRING || name.text.n == 0 || w->found >= found)
 		return;
-	w->found = custom ? CUSTOM_TOOL : FUNCTION_TOOL;
+	w->found = found;
 	w->name = name;
 	w->namespace = namespace;
-	w->schema = json_get(f, w->d == DIALECT_MESSAGES ? "input_schema" :
-	    "parameters");
+	w->schema = json_get(f, messages ? "input_schema" : "parameters");
 }
 
 /* Namespaces hold functions and custom tools, never namespaces. */

@@ -630,7 +630,7 @@ static const struct {
 	{ DIALECT_CHAT, CHAT_ASK(TAKE, "{'type':'custom','custom':{'name':"
 	    "'c'}}," FUNCTION("f", "{}")), "<call_echo1 f: {}> 3/1 call" },
 	{ DIALECT_CHAT, CHAT_ASK(TAKE, "{'type':'custom','custom':{'name':"
-	    "'c'}}"), "<<call_echo1 c: echo>> 3/1 call" },
+	    "'c'}}"), "[use |the |tool] 3/3 end" },
 	{ DIALECT_CHAT, "{'messages':[]}", "field 'messages' is missing or "
 	    "empty" },
 	{ DIALECT_CHAT, "{'messages':{'a':" TAKE "}}", "field 'messages' is "

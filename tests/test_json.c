@@ -476,10 +476,12 @@ test_random_strings(void)
 
 /* ---- writer ---- */
 
-/* A sink that takes so many bytes and then fails. */
+/* A sink that takes so many bytes and then fails, and must not be called
+ * again. */
 struct drain {
 	struct buf got;
 	size_t left;
+	bool dead;
 };
 
 static int
@@ -487,7 +489,9 @@ drain_put(void *arg, const char *p, size_t n)
 {
 	struct drain *d = arg;
 
-	if (n > d->left)
+	CHECK(!d->dead);
+	d->dead = n > d->left;
+	if (d->dead)
 		return -1;
 	d->left -= n;
 	buf_add(&d->got, p, n);
@@ -543,12 +547,28 @@ write_sample(struct json_out *o)
 	json_close(o, '}');
 }
 
+/* The sample through a buffer of cap bytes, at the end of a page, into a sink
+ * that takes left bytes. */
+static void
+drain_sample(struct json_out *o, struct drain *d, size_t cap, size_t left)
+{
+	static char zeros[600];
+	struct str room = guard_copy((struct str){ zeros, cap });
+
+	buf_clear(&d->got);
+	d->left = left;
+	d->dead = false;
+	json_out_init(o, (char *)(uintptr_t)room.p, cap, drain_put, d);
+	write_sample(o);
+	json_out_flush(o);
+	guard_free(room);
+}
+
 static void
 test_writer(void)
 {
 	struct drain d = { .left = 0 };
 	struct json_out o, count;
-	char small[600];
 	size_t cap, left;
 
 	CHECK(json_check(str_of(sample_want), NULL) == 0);
@@ -558,22 +578,14 @@ test_writer(void)
 	CHECK(!count.bad);
 	CHECK_INT(count.total, strlen(sample_want));
 	buf_init(&d.got, 2000);
-	for (cap = 0; cap <= sizeof(small); cap++) {
-		buf_clear(&d.got);
-		d.left = 2000;
-		json_out_init(&o, small, cap, drain_put, &d);
-		write_sample(&o);
-		json_out_flush(&o);
+	for (cap = 0; cap <= 600; cap++) {
+		drain_sample(&o, &d, cap, 2000);
 		CHECK(!o.bad && o.total == count.total);
 		CHECK_STR(buf_str(&d.got), str_of(sample_want));
 	}
 	for (cap = 0; cap < 100; cap += 33)
 		for (left = 0; left < count.total; left++) {
-			buf_clear(&d.got);
-			d.left = left;
-			json_out_init(&o, small, cap, drain_put, &d);
-			write_sample(&o);
-			json_out_flush(&o);
+			drain_sample(&o, &d, cap, left);
 			CHECK(o.bad);
 			CHECK(str_starts(str_of(sample_want),
 			    buf_str(&d.got)));

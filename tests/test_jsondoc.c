@@ -130,6 +130,8 @@ test_unchecked(void)
 	size_t i, n;
 	struct buf b;
 
+	json_walk(&w, json_root(STR("{1:2,\"a\":3}")));
+	CHECK(!json_step(&w));
 	buf_init(&b, 1000);
 	for (i = 0; i < sizeof(docs) / sizeof(*docs); i++) {
 		struct str doc = guard_copy(str_of(docs[i]));
@@ -171,6 +173,7 @@ static const struct {
 	{ IN("x\\ude00y"), IN("x\xef\xbf\xbdy") },
 	{ IN("\\ud83d\\ud83d\\ude00"), IN("\xef\xbf\xbd\xf0\x9f\x98\x80") },
 	{ IN("\\ude00\\ud83d"), IN("\xef\xbf\xbd\xef\xbf\xbd") },
+	{ IN("\\ude00\\ude00"), IN("\xef\xbf\xbd\xef\xbf\xbd") },
 	{ IN("\\ud83d\\n"), IN("\xef\xbf\xbd\n") },
 	{ IN("\\ud83d\\u0041"), IN("\xef\xbf\xbd" "A") },
 	{ IN("\\\\u0061"), IN("\\u0061") },
