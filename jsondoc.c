@@ -399,18 +399,16 @@ has_room(const struct json_edits *l, size_t n)
 	return l->max - l->n >= n;
 }
 
-/*
- * Puts an edit at its place. Among inserts at one offset it is the last, or
- * with front the first; both stand before what is removed from there on.
- */
+/* Puts an edit at its place. Among those at one offset it is the last, or with
+ * front the first. (What is removed at an offset stands behind the inserts:
+ * only the front of an object can have both.) */
 static int
 add_edit(struct json_edits *l, struct json_edit e, bool front)
 {
 	size_t i = l->n;
 
 	while (i > 0 && (l->e[i - 1].off > e.off ||
-	    (l->e[i - 1].off == e.off && e.del == 0 &&
-	    (front || l->e[i - 1].del > 0))))
+	    (front && l->e[i - 1].off == e.off)))
 		i--;
 	if (!has_room(l, 1) ||
 	    (i > 0 && l->e[i - 1].off + l->e[i - 1].del > e.off) ||

@@ -729,11 +729,13 @@ request_new(struct net_conn *client, int slot, bool local)
 
 	if (!mem_reserve(relay_cost()))
 		return NULL;
-	r = mem_calloc(sizeof(*r));
+	r = mem_alloc(sizeof(*r));
 	if (r == NULL) {
 		mem_release(relay_cost());
 		return NULL;
 	}
+	memset(r, 0, offsetof(struct request, head));
+	r->head.n = r->up_head.n = 0;
 	r->client = client;
 	r->slot = slot;
 	r->local = local;

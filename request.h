@@ -53,7 +53,6 @@ struct request {
 
 	/* what came */
 	struct buf copy; /* of the head; head's slices point into it */
-	struct http_head head;
 	unsigned id_seed[2], id_count;
 	char id[24]; /* "req_" and 18 hex digits */
 	int64_t start_ms;
@@ -80,7 +79,6 @@ struct request {
 
 	/* the upstream's answer */
 	struct buf up_copy;
-	struct http_head up_head;
 	struct tap tap;
 	struct sse sse;
 	struct buf part; /* begin of an event that is not whole yet */
@@ -102,6 +100,10 @@ struct request {
 	int64_t first_ms;  /* to the upstream's answer head, -1: none */
 	uint64_t bytes_out;
 	size_t dropped;
+
+	/* large, and used in part only: at the end, and not zeroed */
+	struct http_head head;
+	struct http_head up_head;
 };
 
 /* ---- reply.c: to the client ---- */

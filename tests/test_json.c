@@ -583,7 +583,7 @@ test_writer(void)
 		CHECK(!o.bad && o.total == count.total);
 		CHECK_STR(buf_str(&d.got), str_of(sample_want));
 	}
-	for (cap = 0; cap < 100; cap += 33)
+	for (cap = 0; cap < 100; cap = 3 * cap + 5)
 		for (left = 0; left < count.total; left++) {
 			drain_sample(&o, &d, cap, left);
 			CHECK(o.bad);

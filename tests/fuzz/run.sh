@@ -19,6 +19,6 @@ mkdir -p work/"$t" out
 # shellcheck disable=SC2086
 clang -std=c11 -D_POSIX_C_SOURCE=200809L $flags -fsanitize=fuzzer -I. \
     -o out/"fuzz_$t" tests/fuzz/"fuzz_$t".c libllmux.a -lbearssl -lpthread
-exec out/"fuzz_$t" -max_total_time="$seconds" -timeout=5 -rss_limit_mb=1024 \
+exec out/"fuzz_$t" -max_total_time="$seconds" -timeout=25 -rss_limit_mb=1024 \
     -max_len=8192 -print_final_stats=1 -verbosity=0 work/"$t" \
     tests/fuzz/corpus/"$t"
