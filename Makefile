@@ -58,14 +58,14 @@ run: llmux
 # ---- tests: each kind in a copy of the tree with its own flags ----
 
 # SANITIZED: larger stacks, and a process that the leak checker may look into.
-SAN = -O1 -g -DLLMUX_TEST -DSANITIZED -fsanitize=address,undefined \
+SAN = -O1 -g -Wno-frame-larger-than -DLLMUX_TEST -DSANITIZED -fsanitize=address,undefined \
 	-fno-sanitize-recover=all -fno-omit-frame-pointer
 check:
 	@sh tests/variant.sh check '$(CC)' '-O1 -g -DLLMUX_TEST -DBUF_STEP=1'
 check-san:
 	@sh tests/variant.sh san '$(CC)' '-DBUF_STEP=1 $(SAN)'
 check-tsan:
-	@sh tests/variant.sh tsan '$(CC)' '-O1 -g -DLLMUX_TEST -DSANITIZED -fsanitize=thread'
+	@sh tests/variant.sh tsan '$(CC)' '-O1 -g -Wno-frame-larger-than -DLLMUX_TEST -DSANITIZED -fsanitize=thread'
 check-alloc:
 	@sh tests/variant.sh alloc '$(CC)' '$(SAN)'
 check-clients: llmux
