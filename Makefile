@@ -31,7 +31,7 @@ OBJS = base.o text.o json.o jsondoc.o tls.o tls_trust.o net.o net_addr.o \
 	pass.o relay.o serve.o admin/keys.o admin/usage.o dialects/dialect.o \
 	dialects/chat.o dialects/responses.o dialects/anthropic.o \
 	dialects/echo.o dialects/models.o
-UNITS = base json tls net net_addr net_open pool http http_conn sse conf conf_env sandbox dialects \
+UNITS = base json jsondoc tls net net_addr net_open pool http http_conn sse conf conf_env sandbox dialects \
 	route clients
 FUZZ = json head chunk sse conf pem
 

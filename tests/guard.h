@@ -12,7 +12,11 @@
 #include "check.h"
 
 #ifndef MAP_ANONYMOUS
-#define MAP_ANONYMOUS 0x20 /* hidden by _POSIX_C_SOURCE; Linux value */
+#ifdef __mips__ /* hidden by _POSIX_C_SOURCE; Linux values */
+#define MAP_ANONYMOUS 0x800
+#else
+#define MAP_ANONYMOUS 0x20
+#endif
 #endif
 
 static inline size_t
