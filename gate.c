@@ -179,7 +179,7 @@ gate_endpoint(struct request *r, struct failure *f)
 	if (r->ep == EP_RESPONSES && http_has_token(&r->head, "upgrade",
 	    "websocket")) {
 		r->keep = false;
-		buf_addz(&r->fields, "connection: upgrade\r\nupgrade: HTTP/1.1\r\n");
+		buf_addz(&r->fields, "upgrade: HTTP/1.1\r\n");
 		return refuse(r, f, 426, "upgrade_required",
 		    "WebSocket is not served here; use POST");
 	}

@@ -529,7 +529,7 @@ tls_play(int fd, void *arg)
 		lab_read(fd, p, 65536); /* unread bytes would be a reset */
 	}
 	if (*act == ACT_MUTE)
-		lab_wait_end(fd, 300);
+		lab_wait_end(fd, LAB_MS);
 	/* The TLS stream begins right behind the proxy's reply. */
 	for (n = 0; *act == ACT_TUNNEL && (n < 4 ||
 	    memcmp(p + n - 4, "\r\n\r\n", 4) != 0); n++)
@@ -560,10 +560,10 @@ tls_play(int fd, void *arg)
 		PEER_CHECK("tls", net_send_str(c, STR("413 too large"), 1000,
 		    &e) == 0);
 		if (*act == ACT_EARLY)
-			lab_wait_end(fd, 300);
+			lab_wait_end(fd, LAB_MS);
 	}
 	if (*act == ACT_STUCK)
-		lab_wait_end(fd, 400);
+		lab_wait_end(fd, LAB_MS);
 	for (i = 0; *act == ACT_BURST && i < 40; i++)
 		PEER_CHECK("tls", net_send_str(c,
 		    STR("data: 123456789012345678901234"), 1000, &e) == 0);
