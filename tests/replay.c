@@ -340,14 +340,18 @@ expect_lines(struct play *p, const char *what, const struct bytes *want,
 {
 	struct bytes copy = { NULL, 0, 0 };
 	unsigned count = 0;
-	char *line;
+	char *line, *next;
 
 	add(&copy, want->n == 0 ? "" : want->p, want->n);
-	for (line = strtok(copy.p, "\n"); line != NULL;
-	    line = strtok(NULL, "\n")) {
+	for (line = copy.p; *line != '\0'; line = next) {
+		size_t n = strcspn(line, "\n");
 		const char *at = have->n == 0 ? "" : have->p;
 		bool found = false;
 
+		next = line + n + (line[n] == '\n');
+		line[n] = '\0';
+		if (n == 0)
+			continue;
 		for (; *at != '\0' && !found; at += strcspn(at, "\n"),
 		    at += *at == '\n')
 			found = line_has(at, strcspn(at, "\n"), line);
