@@ -229,7 +229,7 @@ err_sys(struct err *e, const char *fmt, ...)
 	return -1;
 }
 
-void
+int
 err_prefix(struct err *e, const char *fmt, ...)
 {
 	char old[sizeof(e->text)];
@@ -237,12 +237,13 @@ err_prefix(struct err *e, const char *fmt, ...)
 	size_t n;
 
 	if (e == NULL)
-		return;
+		return -1;
 	memcpy(old, e->text, sizeof(old));
 	va_start(ap, fmt);
 	n = vfmt_to(e->text, sizeof(e->text), fmt, ap);
 	va_end(ap);
 	fmt_to(e->text + n, sizeof(e->text) - n, ": %s", old);
+	return -1;
 }
 
 /* ---- arena ---- */

@@ -46,8 +46,8 @@ int err_set(struct err *e, enum err_kind kind, const char *fmt, ...)
 /* The same with ERR_SYS: saves errno first, ends the text with ": " and its
  * meaning. */
 int err_sys(struct err *e, const char *fmt, ...) FMT_LIKE(2, 3);
-/* Put "text: " before what *e says. */
-void err_prefix(struct err *e, const char *fmt, ...) FMT_LIKE(2, 3);
+/* Put "text: " before what *e says; -1 too. */
+int err_prefix(struct err *e, const char *fmt, ...) FMT_LIKE(2, 3);
 
 /* ---- memory ---- */
 

@@ -176,9 +176,8 @@ conf_at_line(const char *name, unsigned line, struct err *e)
 	if (line == 0)
 		return -1;
 	/* The end of a long path says more than its beginning. */
-	err_prefix(e, "%s%s: line %u", n > 64 ? "..." : "",
+	return err_prefix(e, "%s%s: line %u", n > 64 ? "..." : "",
 	    n > 64 ? name + n - 61 : name, line);
-	return -1;
 }
 
 static int
@@ -187,7 +186,7 @@ open_provider(struct parser *p, struct str name, struct err *e)
 	struct provider *v;
 
 	if (!conf_name_ok(name)) {
-		err_set(e, ERR_INPUT, "expected 1 to 32 of a-z, 0-9, - and _, "
+		conf_expected(e, "1 to 32 of a-z, 0-9, - and _, "
 		    "first a letter or digit, not echo");
 		return conf_bad_named("provider name", name.n == 0, name, e);
 	}
@@ -226,7 +225,7 @@ open_alias(struct parser *p, struct str name, struct err *e)
 	size_t i;
 
 	if (!alias_ok(name)) {
-		err_set(e, ERR_INPUT, "expected visible ASCII characters "
+		conf_expected(e, "visible ASCII characters "
 		    "without blanks and quotes, not echo");
 		return conf_bad_named("model name", name.n == 0, name, e);
 	}
@@ -258,7 +257,7 @@ parse_section(struct parser *p, struct str line, struct err *e)
 	size_t n = 0;
 
 	if (line.p[line.n - 1] != ']') {
-		err_set(e, ERR_INPUT, "expected ] at the end");
+		conf_expected(e, "] at the end");
 		return conf_bad_named("section", false, line, e);
 	}
 	word = str_trim(str_sub(line, 1, line.n - 2));
@@ -271,7 +270,7 @@ parse_section(struct parser *p, struct str line, struct err *e)
 		return open_provider(p, name, e);
 	if (str_eq(word, STR("model")))
 		return open_alias(p, name, e);
-	err_set(e, ERR_INPUT, "expected [provider NAME] or [model NAME]");
+	conf_expected(e, "[provider NAME] or [model NAME]");
 	return conf_bad_named("unknown section", false, line, e);
 }
 
@@ -306,7 +305,7 @@ parse_key(struct parser *p, struct str line, struct err *e)
 	unsigned *seen;
 
 	if (eq < 0) {
-		err_set(e, ERR_INPUT, "expected key = value");
+		conf_expected(e, "key = value");
 		return conf_bad_named("line", false, line, e);
 	}
 	name = str_trim(str_sub(line, 0, (size_t)eq));
@@ -389,10 +388,10 @@ check_clear(const struct provider *p, struct err *e)
 	if (p->tls || !p->enabled || conf_loopback(p->host))
 		return 0;
 	if (!key && p->type != PROVIDER_OPENAI)
-		return err_set(e, ERR_INPUT, "expected https, or http to this "
+		return conf_expected(e, "https, or http to this "
 		    "machine: the login's token goes there");
 	if (key && !conf_private(p->host))
-		return err_set(e, ERR_INPUT, "expected https, or http to the "
+		return conf_expected(e, "https, or http to the "
 		    "own network: the API key goes there");
 	return 0;
 }
@@ -401,28 +400,22 @@ static int
 resolve_url(struct conf *c, struct provider *p, struct err *e)
 {
 	struct conf_url u;
-	struct buf b;
-	bool usual, v6;
-	int rc;
+	char field[300];
+	struct str host = { field, 0 };
 
 	if (conf_url_split(p->base_url, &u, e) < 0)
 		return -1;
 	p->tls = u.tls;
 	p->port = u.port;
+	host.n = fmt_to(field, sizeof(field), str_chr(u.host, ':') >= 0 ?
+	    "[%.*s]" : "%.*s", STR_ARG(u.host));
+	if (u.port != (u.tls ? 443u : 80u))
+		host.n += fmt_to(field + host.n, sizeof(field) - host.n,
+		    ":%u", u.port);
 	if (conf_copy(c, u.host, &p->host, e) < 0 ||
 	    conf_copy(c, u.path, &p->path, e) < 0)
 		return -1;
-	usual = u.port == (u.tls ? 443u : 80u);
-	v6 = str_chr(u.host, ':') >= 0;
-	buf_init(&b, 300);
-	buf_fmt(&b, "%s%.*s%s", v6 ? "[" : "", STR_ARG(u.host),
-	    v6 ? "]" : "");
-	if (!usual)
-		buf_fmt(&b, ":%u", u.port);
-	rc = b.bad ? err_set(e, ERR_MEM, "no memory") :
-	    conf_copy(c, buf_str(&b), &p->host_field, e);
-	buf_free(&b);
-	return rc;
+	return conf_copy(c, host, &p->host_field, e);
 }
 
 int
@@ -433,7 +426,7 @@ conf_resolve(struct conf *c, struct provider *p, struct err *e)
 	    (p->api_key_env.n > 0);
 
 	if (keys > 1)
-		return err_set(e, ERR_INPUT, "expected only one of api_key, "
+		return conf_expected(e, "only one of api_key, "
 		    "api_key_file and api_key_env");
 	if (p->api_key.n > 0 && p->key_source == NULL)
 		p->key_source = "api_key";
@@ -501,10 +494,8 @@ finish_proxy(const struct conf *c, struct provider *p, struct err *e)
 	p->proxy = (struct net_proxy){ .kind = NET_PROXY_NONE };
 	if (text.n == 0 || str_eq(text, STR("none")))
 		return 0;
-	if (net_proxy_parse(text, &p->proxy, e) < 0) {
-		err_prefix(e, "proxy");
-		return -1;
-	}
+	if (net_proxy_parse(text, &p->proxy, e) < 0)
+		return err_prefix(e, "proxy");
 	return 0;
 }
 
@@ -528,7 +519,7 @@ same_addr(const struct net_addr *a, const struct net_addr *b)
 static int
 finish_listen(struct conf *c, struct err *e)
 {
-	struct buf b;
+	char addr[CONF_ADDR_MAX];
 	bool tls = false;
 	size_t i, k;
 
@@ -539,17 +530,13 @@ finish_listen(struct conf *c, struct err *e)
 		if (c->listen[i].is_unix)
 			c->listen[i].mode = c->unix_mode;
 		tls = tls || c->listen[i].is_tls;
-		for (k = 0; k < i && !same_addr(&c->listen[k],
-		    &c->listen[i]); k++)
-			continue;
-		if (k == i)
-			continue;
-		buf_init(&b, 150);
-		conf_fmt_addr(&c->listen[i], &b);
-		err_set(e, ERR_INPUT, "listen \"%.*s\": is there twice",
-		    STR_ARG(buf_str(&b)));
-		buf_free(&b);
-		return -1;
+		for (k = 0; k < i; k++) {
+			if (!same_addr(&c->listen[k], &c->listen[i]))
+				continue;
+			conf_fmt_addr(addr, &c->listen[i]);
+			return err_set(e, ERR_INPUT, "listen \"%s\": is there "
+			    "twice", addr);
+		}
 	}
 	if (tls && (c->tls_cert.n == 0 || c->tls_key.n == 0))
 		return err_set(e, ERR_INPUT, "%s is missing; a tls: listener "
@@ -580,10 +567,8 @@ conf_finish(struct conf *c, const char *name, struct err *e)
 			    STR_ARG(c->aliases[i].name));
 			return conf_at_line(name, c->aliases[i].line, e);
 		}
-	if (finish_listen(c, e) < 0) {
-		err_prefix(e, "%s", name);
-		return -1;
-	}
+	if (finish_listen(c, e) < 0)
+		return err_prefix(e, "%s", name);
 	return 0;
 }
 
@@ -643,29 +628,24 @@ clamp_limits(struct conf *c)
 static int
 check_keys(const struct conf *c, struct err *e)
 {
-	bool stored = conf_stored_keys(c);
-	struct buf b;
+	char addr[CONF_ADDR_MAX];
+	const char *why = NULL;
 	size_t i;
 
 	for (i = 0; i < c->n_listen && net_addr_loopback(&c->listen[i]); i++)
 		continue;
 	if (i == c->n_listen)
 		return 0;
-	buf_init(&b, 150);
-	conf_fmt_addr(&c->listen[i], &b);
-	if (c->api_keys.n == 0 && !stored)
-		err_set(e, ERR_INPUT, "is open to the network and there is no "
-		    "local key; make one with `llmux key add NAME`");
+	if (c->api_keys.n == 0 && !conf_stored_keys(c))
+		why = "is open to the network and there is no local key; make "
+		    "one with `llmux key add NAME`";
 	else if (c->require_key == CONF_NO)
-		err_set(e, ERR_INPUT, "require_key = no is possible with "
-		    "loopback and unix listeners only");
-	else
-		i = c->n_listen;
-	if (i < c->n_listen)
-		err_prefix(e, "listen \"%.*s\"", STR_ARG(buf_str(&b)));
-	buf_free(&b);
-	if (i < c->n_listen)
-		return -1;
+		why = "require_key = no is possible with loopback and unix "
+		    "listeners only";
+	if (why != NULL) {
+		conf_fmt_addr(addr, &c->listen[i]);
+		return err_set(e, ERR_INPUT, "listen \"%s\": %s", addr, why);
+	}
 	for (i = 0; i < c->api_keys.n; i++)
 		if (c->api_keys.v[i].n < CONF_KEY_MIN)
 			return err_set(e, ERR_INPUT, "api_key: expected at "
@@ -714,10 +694,8 @@ conf_open(struct conf *c, struct err *e)
 {
 	clamp_limits(c);
 	if (check_keys(c, e) < 0 || open_identity(c, e) < 0 ||
-	    open_trust(c, e) < 0) {
-		err_prefix(e, "conf");
-		return -1;
-	}
+	    open_trust(c, e) < 0)
+		return err_prefix(e, "conf");
 	return 0;
 }
 
@@ -822,11 +800,9 @@ conf_needs_key(const struct conf *c, bool stored_keys)
 static bool
 same_transport(const struct provider *a, const struct provider *b)
 {
+	/* The struct has no padding, and behind its strings zeros only. */
 	return str_eq(a->base_url, b->base_url) &&
-	    a->proxy.kind == b->proxy.kind && a->proxy.port == b->proxy.port &&
-	    strcmp(a->proxy.host, b->proxy.host) == 0 &&
-	    strcmp(a->proxy.user, b->proxy.user) == 0 &&
-	    strcmp(a->proxy.password, b->proxy.password) == 0;
+	    memcmp(&a->proxy, &b->proxy, sizeof(a->proxy)) == 0;
 }
 
 void
@@ -857,37 +833,44 @@ dir_of(struct str path)
 	return path.n == 1 ? path : str_sub(path, 0, path.n - 1);
 }
 
+/* Those of the table's keys: all that ends in _dir is written. */
+static void
+each_key(enum conf_section section, const void *base,
+    void (*fn)(void *arg, struct str path, bool write), void *arg)
+{
+	size_t i;
+
+	for (i = 0; i < conf_n_keys; i++) {
+		const struct conf_key *k = &conf_keys[i];
+		const struct str *path = (const void *)((const char *)base +
+		    k->offset);
+
+		if (k->section == section && k->kind == KIND_PATH &&
+		    path->n > 0)
+			fn(arg, *path, str_ends(str_of(k->name), STR("_dir")));
+	}
+}
+
 void
 conf_each_path(const struct conf *c,
     void (*fn)(void *arg, struct str path, bool write), void *arg)
 {
-	const struct str read[] = { c->path, c->ca_file, c->tls_cert,
-		c->tls_key };
 	size_t i;
 
-	for (i = 0; i < sizeof(read) / sizeof(read[0]); i++)
-		if (read[i].n > 0)
-			fn(arg, read[i], false);
+	if (c->path.n > 0)
+		fn(arg, c->path, false);
 	for (i = 0; i < c->files.n; i++)
 		fn(arg, c->files.v[i], false);
-	if (c->state_dir.n > 0)
-		fn(arg, c->state_dir, true);
-	if (c->counters_dir.n > 0)
-		fn(arg, c->counters_dir, true);
+	each_key(CONF_MAIN, c, fn, arg);
 	if (c->api_keys_file.n > 0)
 		fn(arg, dir_of(c->api_keys_file), true);
 	for (i = 0; i < c->n_listen; i++)
 		if (c->listen[i].is_unix)
 			fn(arg, dir_of(str_of(c->listen[i].host)), true);
 	for (i = 0; i < c->n_providers; i++) {
-		const struct provider *p = &c->providers[i];
-
-		if (p->api_key_file.n > 0)
-			fn(arg, p->api_key_file, false);
-		if (p->oauth_token_file.n > 0)
-			fn(arg, p->oauth_token_file, false);
-		if (p->token_file.n > 0)
-			fn(arg, dir_of(p->token_file), true);
+		each_key(CONF_PROVIDER, &c->providers[i], fn, arg);
+		if (c->providers[i].token_file.n > 0)
+			fn(arg, dir_of(c->providers[i].token_file), true);
 	}
 }
 
@@ -921,13 +904,9 @@ make_dir(struct str dir, struct err *e)
 int
 conf_make_dirs(const struct conf *c, struct err *e)
 {
-	if (c->state_dir.n > 0 && make_dir(c->state_dir, e) < 0) {
-		err_prefix(e, "state_dir");
-		return -1;
-	}
-	if (c->counters_dir.n > 0 && make_dir(c->counters_dir, e) < 0) {
-		err_prefix(e, "counters_dir");
-		return -1;
-	}
+	if (c->state_dir.n > 0 && make_dir(c->state_dir, e) < 0)
+		return err_prefix(e, "state_dir");
+	if (c->counters_dir.n > 0 && make_dir(c->counters_dir, e) < 0)
+		return err_prefix(e, "counters_dir");
 	return 0;
 }

@@ -60,10 +60,8 @@ secret_var(struct conf *c, const char *name, struct buf *text, struct err *e)
 	}
 	fmt_to(file, sizeof(file), "%s_FILE", name);
 	v = conf_getenv(c, file);
-	if (v.n > 0 && secret_file(c, v, text, e) < 0) {
-		err_prefix(e, "%s", file);
-		return -1;
-	}
+	if (v.n > 0 && secret_file(c, v, text, e) < 0)
+		return err_prefix(e, "%s", file);
 	return 0;
 }
 
@@ -81,7 +79,7 @@ local_key(struct conf *c, struct err *e)
 	rest = buf_str(&text);
 	for (v = secret_line(&rest); rc == 0 && v.n > 0;
 	    v = secret_line(&rest)) {
-		rc = conf_check_local_key(v, e);
+		rc = conf_check(CHECK_LOCAL_KEY, v, e);
 		if (rc < 0)
 			conf_bad_named("LLMUX_API_KEY", true, v, e);
 		else
@@ -108,7 +106,7 @@ static int
 take_key(struct conf *c, struct provider *p, struct str v, const char *source,
     struct err *e)
 {
-	if (conf_check_secret(v, e) < 0 ||
+	if (conf_check(CHECK_SECRET, v, e) < 0 ||
 	    conf_copy(c, v, &p->api_key, e) < 0)
 		return -1;
 	p->key_source = source;
@@ -312,8 +310,8 @@ custom_model(struct conf *c, struct json_value v, struct err *e)
 	if (id.bad || base.bad || key.bad) {
 		err_set(e, ERR_MEM, "no memory");
 	} else if (name.n == 0 || url.n == 0) {
-		err_set(e, ERR_INPUT, "expected id and base_url");
-	} else if (k->check(name, e) == 0) {
+		conf_expected(e, "id and base_url");
+	} else if (conf_check(CHECK_MODEL, name, e) == 0) {
 		p = custom_provider(c, url, secret, e);
 		if (p != NULL)
 			rc = conf_set(c, k, p, name, e);

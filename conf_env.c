@@ -62,7 +62,7 @@ env_line(struct conf *c, struct str line, struct err *e)
 	    (i > 0 && name.p[i] >= '0' && name.p[i] <= '9')); i++)
 		continue;
 	if (value.p == NULL || name.n == 0 || i < name.n)
-		return err_set(e, ERR_INPUT, "expected NAME=VALUE");
+		return conf_expected(e, "NAME=VALUE");
 	value = str_trim(value);
 	if (value.n > 1 && value.p[0] == value.p[value.n - 1] &&
 	    (value.p[0] == '"' || value.p[0] == '\''))
@@ -98,7 +98,7 @@ read_env_file(struct conf *c, struct str path, struct err *e)
 		if (line.n > 0 && line.p[line.n - 1] == '\r')
 			line.n--;
 		if (str_chr(line, '\0') >= 0)
-			rc = err_set(e, ERR_INPUT, "expected text, not NUL");
+			rc = conf_expected(e, "text, not NUL");
 		else
 			rc = env_line(c, line, e);
 		if (rc < 0)
@@ -389,7 +389,7 @@ read_path(struct conf *c, const char *name, struct str *to, struct err *e)
 	if (v.n == 0)
 		return 0;
 	if (str_chr(v, '\n') >= 0)
-		err_set(e, ERR_INPUT, "expected a path");
+		conf_expected(e, "a path");
 	else if (conf_copy(c, v, to, e) == 0 && conf_expand(c, to, e) == 0)
 		return 0;
 	*to = (struct str){ NULL, 0 };
@@ -402,7 +402,7 @@ read_word(struct conf *c, const char *name, const char *words,
     struct str *to, struct err *e)
 {
 	const struct conf_key k = { .name = name, .kind = KIND_TEXT,
-		.words = words };
+		.range = words };
 	struct str v = conf_getenv(c, name);
 
 	if (v.n == 0 || conf_set(c, &k, to, v, e) == 0)
@@ -446,8 +446,7 @@ read_vars(struct conf *c, struct err *e)
 		return -1;
 	v = conf_getenv(c, "CHATGPT_EXPOSE_REASONING_VARIANTS");
 	if (v.n > 0)
-		c->chatgpt_variants = str_ieq(v, STR("true")) ||
-		    str_ieq(v, STR("yes")) || str_eq(v, STR("1"));
+		c->chatgpt_variants = str_place(v, "true|yes|1") >= 0;
 	return 0;
 }
 
@@ -477,7 +476,7 @@ parse_place(struct str host, struct str port, struct net_addr *a,
 	    STR_ARG(host), v6 ? "]" : "", STR_ARG(port));
 	if (net_addr_parse(str_of(text), a, e) < 0)
 		return -1;
-	return plain(a) ? 0 : err_set(e, ERR_INPUT, "expected an IP address");
+	return plain(a) ? 0 : conf_expected(e, "an IP address");
 }
 
 /* The first usable of n places into *v (absent: none). */

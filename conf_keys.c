@@ -12,15 +12,18 @@
  */
 #include "conf_priv.h"
 
-#include <arpa/inet.h>
 #include <string.h>
 
-#define HOUR_MS 3600000u
-#define TIME_MAX_MS (168u * HOUR_MS)
 #define WORD_LEN_MAX 256 /* bytes of a model id, a provider/id or a key */
 #define EFFORTS "none|minimal|low|medium|high|xhigh|max|ultrathink"
 
 /* ---- checks of texts ---- */
+
+int
+conf_expected(struct err *e, const char *what)
+{
+	return err_set(e, ERR_INPUT, "expected %s", what);
+}
 
 static bool
 is_alnum(char c)
@@ -76,34 +79,34 @@ check_word(struct str v, struct err *e)
 	return 0;
 }
 
-int
-conf_check_secret(struct str v, struct err *e)
+static int
+check_secret(struct str v, struct err *e)
 {
 	size_t i;
 
 	for (i = 0; i < v.n && v.p[i] > 0x20 && v.p[i] < 0x7f; i++)
 		continue;
 	if (v.n == 0 || i < v.n)
-		return err_set(e, ERR_INPUT, "expected a key: visible ASCII "
+		return conf_expected(e, "a key: visible ASCII "
 		    "characters without blanks");
 	return 0;
 }
 
-int
-conf_check_local_key(struct str v, struct err *e)
+static int
+check_local_key(struct str v, struct err *e)
 {
 	if (str_starts(v, STR("sk-")))
 		return err_set(e, ERR_INPUT, "this looks like the key of a "
 		    "provider; it belongs under [provider NAME], a local key "
 		    "is made with `llmux key add`");
-	return conf_check_secret(v, e);
+	return check_secret(v, e);
 }
 
 static int
 check_model(struct str v, struct err *e)
 {
 	if (str_chr(v, '"') >= 0 || str_chr(v, '\\') >= 0)
-		return err_set(e, ERR_INPUT, "expected a model id without "
+		return conf_expected(e, "a model id without "
 		    "quotes");
 	return check_word(v, e);
 }
@@ -115,7 +118,7 @@ check_use(struct str v, struct err *e)
 
 	if (slash < 0 || (size_t)slash + 1 == v.n ||
 	    !conf_name_ok(str_sub(v, 0, (size_t)slash)))
-		return err_set(e, ERR_INPUT, "expected PROVIDER/MODEL");
+		return conf_expected(e, "PROVIDER/MODEL");
 	return check_model(v, e);
 }
 
@@ -123,7 +126,7 @@ static int
 check_host(struct str v, struct err *e)
 {
 	if (!only(v, ".-_") || v.n > 253)
-		return err_set(e, ERR_INPUT, "expected a host name without "
+		return conf_expected(e, "a host name without "
 		    "scheme and port");
 	return 0;
 }
@@ -141,7 +144,7 @@ check_origin(struct str v, struct err *e)
 		    only(host, ".-_:[]"))
 			return 0;
 	}
-	return err_set(e, ERR_INPUT, "expected an origin such as "
+	return conf_expected(e, "an origin such as "
 	    "https://app.lan, without a path");
 }
 
@@ -155,25 +158,17 @@ check_proxy(struct str v, struct err *e)
 	return net_proxy_parse(v, &p, e);
 }
 
+/* secret: codes and refresh tokens go there, so never in the clear. */
 static int
-check_url(struct str v, struct err *e)
-{
-	struct conf_url u;
-
-	return conf_url_split(v, &u, e);
-}
-
-/* Where codes and refresh tokens go: never in the clear. */
-static int
-check_token_url(struct str v, struct err *e)
+check_url(struct str v, bool secret, struct err *e)
 {
 	struct conf_url u;
 
 	if (conf_url_split(v, &u, e) < 0)
 		return -1;
-	if (!u.tls && !conf_loopback(u.host))
-		return err_set(e, ERR_INPUT, "expected https, or http to this "
-		    "machine: tokens go there");
+	if (secret && !u.tls && !conf_loopback(u.host))
+		return conf_expected(e, "https, or http to this machine: "
+		    "tokens go there");
 	return 0;
 }
 
@@ -181,33 +176,32 @@ static int
 check_env_name(struct str v, struct err *e)
 {
 	if (!only(v, "_") || (v.p[0] >= '0' && v.p[0] <= '9'))
-		return err_set(e, ERR_INPUT, "expected the name of an "
+		return conf_expected(e, "the name of an "
 		    "environment variable, not the key itself");
 	return 0;
 }
 
 /* Fields of RFC 9110 that llmux itself decides about. */
-static const char *const own_fields[] = { "host", "content-length",
-	"transfer-encoding", "connection", "keep-alive", "proxy-connection",
-	"te", "trailer", "upgrade", "expect", "accept-encoding",
-	"user-agent" };
+static const char own_fields[] = "host|content-length|transfer-encoding|"
+    "connection|keep-alive|proxy-connection|te|trailer|upgrade|expect|"
+    "accept-encoding|user-agent";
 
 static int
 check_header(struct str v, struct err *e)
 {
-	struct str name = v;
-	ssize_t colon = str_chr(v, ':');
-	size_t i;
+	struct str value = v, name;
+	ssize_t own;
 
-	name.n = colon < 0 ? 0 : (size_t)colon;
+	str_cut(&value, ':', &name);
 	if (name.n == 0 || !only(name, "!#$%&'*+-.^_`|~") ||
-	    str_trim(str_sub(v, name.n + 1, v.n)).n == 0)
-		return err_set(e, ERR_INPUT, "expected NAME: VALUE");
-	for (i = 0; i < sizeof(own_fields) / sizeof(own_fields[0]); i++)
-		if (str_ieq(name, str_of(own_fields[i])))
-			return err_set(e, ERR_INPUT, "%s is set by llmux "
-			    "itself", own_fields[i]);
-	return 0;
+	    str_trim(value).n == 0)
+		return conf_expected(e, "NAME: VALUE");
+	own = str_place(name, own_fields);
+	if (own < 0)
+		return 0;
+	name = conf_word(own_fields, (size_t)own);
+	return err_set(e, ERR_INPUT, "%.*s is set by llmux itself",
+	    STR_ARG(name));
 }
 
 /* ---- URLs and hosts ---- */
@@ -218,59 +212,39 @@ split_port(struct str s, struct conf_url *u, struct err *e)
 	uint64_t port;
 
 	if (str_u64(s, &port) < 0 || port == 0 || port > 65535)
-		return err_set(e, ERR_INPUT, "expected a port from 1 to "
+		return conf_expected(e, "a port from 1 to "
 		    "65535");
 	u->port = (unsigned)port;
 	return 0;
-}
-
-static size_t
-ip_bytes(struct str host, unsigned char ip[16])
-{
-	char z[64];
-
-	if (host.n == 0 || host.n >= sizeof(z))
-		return 0;
-	fmt_to(z, sizeof(z), "%.*s", STR_ARG(host));
-	if (inet_pton(AF_INET, z, ip) == 1)
-		return 4;
-	return inet_pton(AF_INET6, z, ip) == 1 ? 16 : 0;
 }
 
 static int
 split_authority(struct str a, struct conf_url *u, struct err *e)
 {
 	unsigned char ip[16];
-	ssize_t at;
 
 	if (str_chr(a, '@') >= 0)
-		return err_set(e, ERR_INPUT, "expected no user and password; "
-		    "use api_key");
-	if (a.n > 0 && a.p[0] == '[') {
-		at = str_chr(a, ']');
-		if (at < 0 || ip_bytes(str_sub(a, 1, (size_t)at - 1), ip) !=
-		    16)
-			return err_set(e, ERR_INPUT, "expected an IPv6 "
-			    "address in brackets");
-		u->host = str_sub(a, 1, (size_t)at - 1);
-		a = str_sub(a, (size_t)at + 1, a.n);
+		return conf_expected(e, "no user and password; use api_key");
+	if (str_starts(a, STR("["))) {
+		a = str_sub(a, 1, a.n);
+		str_cut(&a, ']', &u->host);
+		if (a.p == NULL || str_chr(u->host, '%') >= 0 ||
+		    net_literal(u->host, ip) != 16)
+			return conf_expected(e, "an IPv6 address in brackets");
 		if (a.n > 0 && a.p[0] != ':')
-			return err_set(e, ERR_INPUT, "expected a port behind "
-			    "the bracket");
-		at = a.n > 0 ? 0 : -1;
+			return conf_expected(e, "a port behind the bracket");
+		a = a.n > 0 ? str_sub(a, 1, a.n) : (struct str){ NULL, 0 };
 	} else {
-		at = str_chr(a, ':');
-		u->host = at < 0 ? a : str_sub(a, 0, (size_t)at);
+		str_cut(&a, ':', &u->host);
 		if (u->host.n == 0 || u->host.n > 253 ||
 		    !only(u->host, ".-_"))
-			return err_set(e, ERR_INPUT, "expected a host name "
-			    "or IP address");
+			return conf_expected(e, "a host name or IP address");
 	}
-	if (u->tls && ip_bytes(u->host, ip) > 0)
-		return err_set(e, ERR_INPUT, "expected a host name: "
-		    "certificates are not checked for IP addresses");
+	if (u->tls && net_literal(u->host, ip) > 0)
+		return conf_expected(e, "a host name: certificates are not "
+		    "checked for IP addresses");
 	u->port = u->tls ? 443 : 80;
-	return at < 0 ? 0 : split_port(str_sub(a, (size_t)at + 1, a.n), u, e);
+	return a.p == NULL ? 0 : split_port(a, u, e);
 }
 
 int
@@ -285,7 +259,7 @@ conf_url_split(struct str s, struct conf_url *u, struct err *e)
 	} else if (str_ieq(str_sub(s, 0, 7), STR("http://"))) {
 		s = str_sub(s, 7, s.n);
 	} else {
-		return err_set(e, ERR_INPUT, "expected a URL that begins with "
+		return conf_expected(e, "a URL that begins with "
 		    "https:// or http://");
 	}
 	for (n = 0; n < s.n && s.p[n] != '/' && s.p[n] != '?' &&
@@ -295,26 +269,26 @@ conf_url_split(struct str s, struct conf_url *u, struct err *e)
 	if (split_authority(str_sub(s, 0, n), u, e) < 0)
 		return -1;
 	if (!only(u->path, "/-._~!$&'()*+,;=:@%"))
-		return err_set(e, ERR_INPUT, "expected a path without blanks, "
+		return conf_expected(e, "a path without blanks, "
 		    "query and fragment");
 	while (u->path.n > 0 && u->path.p[u->path.n - 1] == '/')
 		u->path.n--;
 	return 0;
 }
 
+/* Does host end so, and not begin there? */
+static bool
+ends_in(struct str host, struct str end)
+{
+	return host.n > end.n &&
+	    str_ieq(str_sub(host, host.n - end.n, end.n), end);
+}
+
 bool
 conf_loopback(struct str host)
 {
-	static const unsigned char one[16] = { [15] = 1 };
-	unsigned char ip[16];
-	size_t n = ip_bytes(host, ip);
-
-	if (n == 4)
-		return ip[0] == 127;
-	if (n == 16)
-		return memcmp(ip, one, 16) == 0;
-	return str_ieq(host, STR("localhost")) || (host.n > 10 &&
-	    str_ieq(str_sub(host, host.n - 10, 10), STR(".localhost")));
+	return net_loopback(host) || str_ieq(host, STR("localhost")) ||
+	    ends_in(host, STR(".localhost"));
 }
 
 /* RFC 1918, 3927, 4193, 4291, 6598 for addresses; names without a dot or with
@@ -322,10 +296,10 @@ conf_loopback(struct str host)
 bool
 conf_private(struct str host)
 {
-	static const char *const ends[] = { ".lan", ".local", ".home.arpa",
-		".internal", ".home", ".localdomain", ".ts.net" };
+	struct str ends = STR(".lan|.local|.home.arpa|.internal|.home|"
+	    ".localdomain|.ts.net"), end;
 	unsigned char ip[16];
-	size_t n = ip_bytes(host, ip), i, len;
+	size_t n = net_literal(host, ip);
 
 	if (conf_loopback(host))
 		return true;
@@ -337,13 +311,43 @@ conf_private(struct str host)
 	if (n == 16)
 		return (ip[0] & 0xfe) == 0xfc ||
 		    (ip[0] == 0xfe && (ip[1] & 0xc0) == 0x80);
-	for (i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
-		len = strlen(ends[i]);
-		if (host.n > len && str_ieq(str_sub(host, host.n - len, len),
-		    str_of(ends[i])))
+	while (str_cut(&ends, '|', &end))
+		if (ends_in(host, end))
 			return true;
-	}
 	return str_chr(host, '.') < 0;
+}
+
+int
+conf_check(enum conf_check check, struct str v, struct err *e)
+{
+	switch (check) {
+	case CHECK_NONE:
+		return 0;
+	case CHECK_WORD:
+		return check_word(v, e);
+	case CHECK_MODEL:
+		return check_model(v, e);
+	case CHECK_USE:
+		return check_use(v, e);
+	case CHECK_HOST:
+		return check_host(v, e);
+	case CHECK_ORIGIN:
+		return check_origin(v, e);
+	case CHECK_PROXY:
+		return check_proxy(v, e);
+	case CHECK_URL:
+	case CHECK_TOKEN_URL:
+		return check_url(v, check == CHECK_TOKEN_URL, e);
+	case CHECK_SECRET:
+		return check_secret(v, e);
+	case CHECK_LOCAL_KEY:
+		return check_local_key(v, e);
+	case CHECK_ENV_NAME:
+		return check_env_name(v, e);
+	case CHECK_HEADER:
+		return check_header(v, e);
+	}
+	return -1;
 }
 
 /* ---- the table ---- */
@@ -354,13 +358,13 @@ conf_private(struct str host)
 	.kind = KIND_##kind_, .offset = offsetof(struct provider, field)
 #define MODEL(key, kind_, field) .name = key, .section = CONF_MODEL, \
 	.kind = KIND_##kind_, .offset = offsetof(struct model_alias, field)
-#define TIME(key, field, low) MAIN(key, TIME, field), .min = low, \
-	.max = TIME_MAX_MS
+#define TIME(key, field, low) MAIN(key, TIME, field), \
+	.range = low "..604800s" /* a week */
 
 const struct conf_key conf_keys[] = {
 	{ MAIN("listen", ADDR, listen), .def = "127.0.0.1:8081",
 	    .meaning = "IP:PORT, unix:PATH or tls:IP:PORT; repeat" },
-	{ MAIN("unix_mode", MODE, unix_mode), .def = "0600", .max = 0777,
+	{ MAIN("unix_mode", MODE, unix_mode), .def = "0600",
 	    .meaning = "mode of unix sockets" },
 	{ MAIN("tls_cert", PATH, tls_cert),
 	    .meaning = "certificate chain for tls: (PEM)" },
@@ -369,109 +373,109 @@ const struct conf_key conf_keys[] = {
 	{ MAIN("state_dir", PATH, state_dir),
 	    .meaning = "logins and keys; default by system" },
 	{ MAIN("api_key", LIST, api_keys), .mask = MASK_KEY,
-	    .check = conf_check_local_key,
+	    .check = CHECK_LOCAL_KEY,
 	    .meaning = "a local key for clients; repeat" },
 	{ MAIN("require_key", WORD, require_key), .def = "auto",
-	    .words = "auto|yes|no",
+	    .range = "auto|yes|no",
 	    .meaning = "must clients bring a key" },
-	{ MAIN("allowed_host", LIST, allowed_hosts), .check = check_host,
+	{ MAIN("allowed_host", LIST, allowed_hosts), .check = CHECK_HOST,
 	    .meaning = "further Host name to accept; repeat" },
-	{ MAIN("cors_origin", LIST, cors_origins), .check = check_origin,
+	{ MAIN("cors_origin", LIST, cors_origins), .check = CHECK_ORIGIN,
 	    .meaning = "web page origin to accept; repeat" },
 	{ MAIN("ca_file", PATH, ca_file), .def = CONF_CA_FILE,
 	    .meaning = "roots to trust (PEM)" },
 	{ MAIN("proxy", TEXT, proxy), .mask = MASK_PROXY,
-	    .check = check_proxy,
+	    .check = CHECK_PROXY,
 	    .meaning = "socks5://HOST:PORT, http://HOST:PORT, none" },
 	{ MAIN("no_proxy", TEXT, no_proxy), .may_be_empty = true,
 	    .meaning = "hosts to reach without proxy" },
 	{ MAIN("log_level", WORD, log_level), .def = "info",
-	    .words = "error|warn|info|debug",
+	    .range = "error|warn|info|debug",
 	    .meaning = "error, warn, info or debug" },
 	{ MAIN("default_model", TEXT, default_model), .may_be_empty = true,
-	    .check = check_model,
+	    .check = CHECK_MODEL,
 	    .meaning = "for requests that name none" },
 	{ MAIN("prompt_cache", FLAG, prompt_cache), .def = "auto",
-	    .words = "off|auto",
+	    .range = "off|auto",
 	    .meaning = "mark prompts for caching; auto or off" },
 	{ MAIN("cache_ttl", TEXT, cache_ttl), .may_be_empty = true,
-	    .words = "5m|1h", .meaning = "life of such marks: 5m or 1h" },
+	    .range = "5m|1h", .meaning = "life of such marks: 5m or 1h" },
 	{ MAIN("reasoning_field", WORD, reasoning_field),
 	    .def = "reasoning_content",
-	    .words = "reasoning_content|reasoning|none",
+	    .range = "reasoning_content|reasoning|none",
 	    .meaning = "chat field for reasoning; or none" },
 	{ MAIN("counters_dir", PATH, counters_dir), .may_be_empty = true,
 	    .meaning = "usage counters; default state_dir" },
-	{ MAIN("max_clients", COUNT, max_clients), .def = "64", .min = 1,
-	    .max = 65535, .meaning = "connections at a time" },
-	{ MAIN("max_body", SIZE, max_body), .def = "32M", .min = 1,
-	    .max = 1u << 30, .meaning = "bytes of a request body" },
+	{ MAIN("max_clients", COUNT, max_clients), .def = "64",
+	    .range = "1..65535", .meaning = "connections at a time" },
+	{ MAIN("max_body", SIZE, max_body), .def = "32M",
+	    .range = "1..1G", .meaning = "bytes of a request body" },
 	{ MAIN("max_memory", SIZE, max_memory), .def = "0",
-	    .max = 1ull << 40, .meaning = "0: a quarter of the RAM" },
-	{ MAIN("max_head", SIZE, max_head), .def = "32K", .min = 1024,
-	    .max = 1u << 20, .meaning = "bytes of a request head" },
-	{ TIME("header_timeout", header_ms, 0), .def = "10s",
+	    .range = "0..1024G", .meaning = "0: a quarter of the RAM" },
+	{ MAIN("max_head", SIZE, max_head), .def = "32K",
+	    .range = "1K..1M", .meaning = "bytes of a request head" },
+	{ TIME("header_timeout", header_ms, "0s"), .def = "10s",
 	    .meaning = "for a whole request head" },
-	{ TIME("body_timeout", body_ms, 0), .def = "20s",
+	{ TIME("body_timeout", body_ms, "0s"), .def = "20s",
 	    .meaning = "for a body, before 1 KiB/s is asked" },
-	{ TIME("idle_timeout", idle_ms, 0), .def = "30s",
+	{ TIME("idle_timeout", idle_ms, "0s"), .def = "30s",
 	    .meaning = "of kept-alive clients" },
-	{ TIME("send_timeout", send_ms, 0), .def = "60s",
+	{ TIME("send_timeout", send_ms, "0s"), .def = "60s",
 	    .meaning = "for a client that does not read" },
-	{ TIME("connect_timeout", connect_ms, 0), .def = "10s",
+	{ TIME("connect_timeout", connect_ms, "0s"), .def = "10s",
 	    .meaning = "to the upstream, with handshake" },
-	{ TIME("response_timeout", response_ms, 0), .def = "600s",
+	{ TIME("response_timeout", response_ms, "0s"), .def = "600s",
 	    .meaning = "to the upstream's answer head" },
-	{ TIME("stream_timeout", stream_ms, 0), .def = "300s",
+	{ TIME("stream_timeout", stream_ms, "0s"), .def = "300s",
 	    .meaning = "without an upstream byte" },
-	{ TIME("ping_interval", ping_ms, 0), .def = "15s",
+	{ TIME("ping_interval", ping_ms, "0s"), .def = "15s",
 	    .meaning = "signs of life to clients; 0: none" },
-	{ TIME("stop_timeout", stop_ms, 1), .def = "10s",
+	{ TIME("stop_timeout", stop_ms, "1ms"), .def = "10s",
 	    .meaning = "for open streams at the end" },
 
 	{ PROVIDER("type", WORD, type), .def = "openai",
-	    .words = "anthropic|chatgpt|openai",
+	    .range = "anthropic|chatgpt|openai",
 	    .meaning = "anthropic, chatgpt or openai" },
 	{ PROVIDER("enabled", FLAG, enabled), .def = "yes",
-	    .words = "no|yes", .meaning = "no: as if it were not there" },
-	{ PROVIDER("base_url", TEXT, base_url), .check = check_url,
+	    .range = "no|yes", .meaning = "no: as if it were not there" },
+	{ PROVIDER("base_url", TEXT, base_url), .check = CHECK_URL,
 	    .meaning = "default by type; openai: with /v1" },
 	{ PROVIDER("api_key", TEXT, api_key), .mask = MASK_KEY,
-	    .check = conf_check_secret, .meaning = "the provider's key" },
+	    .check = CHECK_SECRET, .meaning = "the provider's key" },
 	{ PROVIDER("api_key_file", PATH, api_key_file),
 	    .meaning = "file with the key" },
 	{ PROVIDER("api_key_env", TEXT, api_key_env),
-	    .check = check_env_name,
+	    .check = CHECK_ENV_NAME,
 	    .meaning = "variable with the key" },
 	{ PROVIDER("oauth_token_file", PATH, oauth_token_file),
 	    .meaning = "file with a setup token" },
 	{ PROVIDER("oauth_hosts", TEXT, oauth_hosts),
-	    .words = "seed|platform", .meaning = "set of login addresses" },
+	    .range = "seed|platform", .meaning = "set of login addresses" },
 	{ PROVIDER("authorize_url", LIST, authorize_url),
-	    .check = check_token_url,
+	    .check = CHECK_TOKEN_URL,
 	    .meaning = "login page; repeat, in order" },
-	{ PROVIDER("token_url", LIST, token_url), .check = check_token_url,
+	{ PROVIDER("token_url", LIST, token_url), .check = CHECK_TOKEN_URL,
 	    .meaning = "token endpoint; repeat, in order" },
-	{ PROVIDER("redirect_uri", TEXT, redirect_uri), .check = check_url,
+	{ PROVIDER("redirect_uri", TEXT, redirect_uri), .check = CHECK_URL,
 	    .meaning = "of the login" },
-	{ PROVIDER("client_id", TEXT, client_id), .check = check_word,
+	{ PROVIDER("client_id", TEXT, client_id), .check = CHECK_WORD,
 	    .meaning = "of the login" },
 	{ PROVIDER("scope", TEXT, scope), .meaning = "of the login" },
-	{ PROVIDER("auth_url", TEXT, auth_url), .check = check_token_url,
+	{ PROVIDER("auth_url", TEXT, auth_url), .check = CHECK_TOKEN_URL,
 	    .meaning = "login server of type chatgpt" },
 	{ PROVIDER("wire", WORD, wire), .def = "chat",
-	    .words = "chat|responses",
+	    .range = "chat|responses",
 	    .meaning = "what type openai speaks" },
-	{ PROVIDER("model", LIST, models), .check = check_model,
+	{ PROVIDER("model", LIST, models), .check = CHECK_MODEL,
 	    .meaning = "an id that it serves; *: any; repeat" },
 	{ PROVIDER("header", LIST, headers), .mask = MASK_FIELD,
-	    .check = check_header, .meaning = "NAME: VALUE to add; repeat" },
+	    .check = CHECK_HEADER, .meaning = "NAME: VALUE to add; repeat" },
 	{ PROVIDER("proxy", TEXT, proxy_text), .mask = MASK_PROXY,
-	    .check = check_proxy, .meaning = "instead of the global one" },
+	    .check = CHECK_PROXY, .meaning = "instead of the global one" },
 
-	{ MODEL("use", LIST, use), .check = check_use,
+	{ MODEL("use", LIST, use), .check = CHECK_USE,
 	    .meaning = "PROVIDER/MODEL; repeat, in order" },
-	{ MODEL("reasoning", TEXT, reasoning), .words = EFFORTS,
+	{ MODEL("reasoning", TEXT, reasoning), .range = EFFORTS,
 	    .meaning = "effort, unless the request says" },
 };
 const size_t conf_n_keys = sizeof(conf_keys) / sizeof(conf_keys[0]);
@@ -560,14 +564,15 @@ split_unit(struct str s, uint64_t *v, struct str *unit)
 }
 
 struct unit {
-	const char *name;
-	uint64_t factor;
+	char name[4];
+	uint32_t factor; /* 0: the end */
 };
 
 static const struct unit sizes[] = { { "G", 1u << 30 }, { "M", 1u << 20 },
-	{ "K", 1u << 10 }, { "", 1 }, { NULL, 0 } };
-static const struct unit times[] = { { "h", HOUR_MS }, { "m", 60000 },
-	{ "s", 1000 }, { "ms", 1 }, { "", 1000 }, { NULL, 0 } };
+	{ "K", 1u << 10 }, { "", 1 }, { "", 0 } };
+static const struct unit times[] = { { "h", 3600000 }, { "m", 60000 },
+	{ "s", 1000 }, { "ms", 1 }, { "", 1000 }, { "", 0 } };
+static const struct unit *const bare = &sizes[3];
 
 static int
 parse_units(struct str s, const struct unit *u, uint64_t *v)
@@ -576,9 +581,9 @@ parse_units(struct str s, const struct unit *u, uint64_t *v)
 
 	if (split_unit(s, v, &unit) < 0)
 		return -1;
-	while (u->name != NULL && !str_ieq(unit, str_of(u->name)))
+	while (u->factor != 0 && !str_ieq(unit, str_of(u->name)))
 		u++;
-	if (u->name == NULL || *v > UINT64_MAX / u->factor)
+	if (u->factor == 0 || *v > UINT64_MAX / u->factor)
 		return -1;
 	*v *= u->factor;
 	return 0;
@@ -611,15 +616,15 @@ conf_fmt_mode(char dst[24], unsigned mode)
 }
 
 void
-conf_fmt_addr(const struct net_addr *a, struct buf *b)
+conf_fmt_addr(char dst[CONF_ADDR_MAX], const struct net_addr *a)
 {
 	bool v6 = str_chr(str_of(a->host), ':') >= 0;
 
 	if (a->is_unix)
-		buf_fmt(b, "unix:%s", a->host);
+		fmt_to(dst, CONF_ADDR_MAX, "unix:%s", a->host);
 	else
-		buf_fmt(b, "%s%s%s%s:%u", a->is_tls ? "tls:" : "",
-		    v6 ? "[" : "", a->host, v6 ? "]" : "", a->port);
+		fmt_to(dst, CONF_ADDR_MAX, v6 ? "%s[%s]:%u" : "%s%s:%u",
+		    a->is_tls ? "tls:" : "", a->host, a->port);
 }
 
 static int
@@ -636,21 +641,23 @@ parse_mode(struct str s, unsigned *mode)
 	return s.n < 3 || *mode > 0777 ? -1 : 0;
 }
 
+struct str
+conf_word(const char *words, size_t i)
+{
+	struct str rest = str_of(words), w;
+
+	while (str_cut(&rest, '|', &w) && i-- > 0)
+		continue;
+	return w;
+}
+
 /* Other spellings of yes and no, as UCI and people write them. */
 static struct str
 yes_no(struct str v)
 {
-	static const char *const same[] = { "yes", "true", "on", "1" };
-	static const char *const not[] = { "no", "false", "off", "0" };
-	size_t i;
+	ssize_t i = str_place(v, "yes|true|on|1|no|false|off|0");
 
-	for (i = 0; i < 4; i++) {
-		if (str_ieq(v, str_of(same[i])))
-			return STR("yes");
-		if (str_ieq(v, str_of(not[i])))
-			return STR("no");
-	}
-	return v;
+	return i < 0 ? v : i < 4 ? STR("yes") : STR("no");
 }
 
 /* The place of v in words, -1 when it is not there: then e lists them. */
@@ -664,15 +671,13 @@ word_index(const char *words, struct str v, struct err *e)
 
 	if (str_ends(rest, STR("yes")) || str_ends(rest, STR("yes|no")))
 		v = yes_no(v);
-	for (i = 0; str_cut(&rest, '|', &w); i++)
-		if (str_ieq(w, v))
-			return i;
-	rest = str_of(words);
-	list[0] = '\0';
+	i = str_place(v, words);
+	if (i >= 0)
+		return i;
 	while (str_cut(&rest, '|', &w))
 		n += fmt_to(list + n, sizeof(list) - n, "%s%.*s", n == 0 ? "" :
 		    rest.p == NULL ? " or " : ", ", STR_ARG(w));
-	return err_set(e, ERR_INPUT, "expected %s", list);
+	return conf_expected(e, list);
 }
 
 /* ---- storing ---- */
@@ -681,64 +686,53 @@ static int
 set_text(struct conf *c, const struct conf_key *k, void *field, struct str v,
     struct err *e)
 {
-	struct str words = str_of(k->words), w;
+	ssize_t i;
 
-	if (k->words != NULL) {
-		if (word_index(k->words, v, e) < 0)
+	if (k->range != NULL) {
+		i = word_index(k->range, v, e);
+		if (i < 0)
 			return -1;
-		/* Stored as the table spells it. */
-		while (str_cut(&words, '|', &w))
-			if (str_ieq(w, v))
-				v = w;
+		v = conf_word(k->range, (size_t)i); /* in this spelling */
 	}
-	if (k->check != NULL && k->check(v, e) < 0)
+	if (conf_check((enum conf_check)k->check, v, e) < 0)
 		return -1;
 	if (k->kind == KIND_LIST)
 		return conf_list_add(c, field, v, e);
 	return conf_copy(c, v, field, e);
 }
 
-static void
-fmt_number(bool size, char dst[24], uint64_t v)
-{
-	if (size)
-		conf_fmt_size(dst, v);
-	else
-		conf_fmt_time(dst, (int64_t)v);
-}
-
+/* int64_t and uint64_t fields alike. */
 static int
-set_number(const struct conf_key *k, void *field, struct str v, struct err *e)
+set_number(const struct conf_key *k, uint64_t *field, struct str v,
+    struct err *e)
 {
-	bool size = k->kind == KIND_SIZE;
-	char low[24], high[24];
-	uint64_t n;
+	const struct unit *u = k->kind == KIND_SIZE ? sizes :
+	    k->kind == KIND_TIME ? times : bare;
+	struct str range = str_of(k->range), low, high;
+	ssize_t dots = str_find(range, STR(".."));
+	uint64_t n, min, max;
+	bool number;
 
-	if (k->kind == KIND_COUNT) {
-		if (str_u64(v, &n) < 0 || n < k->min || n > k->max)
-			return err_set(e, ERR_INPUT, "expected a number from "
-			    "%llu to %llu", (unsigned long long)k->min,
-			    (unsigned long long)k->max);
-	} else if (parse_units(v, size ? sizes : times, &n) < 0) {
-		return err_set(e, ERR_INPUT, size ?
-		    "expected a size such as 64K, 32M or 1G" :
-		    "expected a time such as 500ms, 10s, 5m or 1h");
-	} else if (n < k->min || n > k->max) {
-		fmt_number(size, low, k->min);
-		fmt_number(size, high, k->max);
-		return err_set(e, ERR_INPUT, "expected %s to %s", low, high);
+	low = str_sub(range, 0, (size_t)dots);
+	high = str_sub(range, (size_t)dots + 2, range.n);
+	number = parse_units(v, u, &n) == 0;
+	if (!number && u != bare)
+		return conf_expected(e, u == sizes ?
+		    "a size such as 64K, 32M or 1G" :
+		    "a time such as 500ms, 10s, 5m or 1h");
+	if (number && parse_units(low, u, &min) == 0 && n >= min &&
+	    parse_units(high, u, &max) == 0 && n <= max) {
+		*field = n;
+		return 0;
 	}
-	if (k->kind == KIND_TIME)
-		*(int64_t *)field = (int64_t)n;
-	else
-		*(uint64_t *)field = n;
-	return 0;
+	return err_set(e, ERR_INPUT, "expected %s%.*s to %.*s", u == bare ?
+	    "a number from " : "", STR_ARG(low), STR_ARG(high));
 }
 
 static int
 set_word(const struct conf_key *k, void *field, struct str v, struct err *e)
 {
-	ssize_t i = word_index(k->words, v, e);
+	ssize_t i = word_index(k->range, v, e);
 
 	if (i < 0)
 		return -1;
@@ -773,16 +767,16 @@ check_line(struct str v, struct err *e)
 		unsigned char b = (unsigned char)v.p[i];
 
 		if ((b < 0x20 && b != '\t') || b == 0x7f)
-			return err_set(e, ERR_INPUT, "expected no control "
+			return conf_expected(e, "no control "
 			    "characters");
 		if (b == '#' && (i == 0 || v.p[i - 1] == ' ' ||
 		    v.p[i - 1] == '\t'))
-			return err_set(e, ERR_INPUT, "expected no # behind a "
+			return conf_expected(e, "no # behind a "
 			    "blank");
 	}
 	if (v.n > 1 && v.p[0] == v.p[v.n - 1] &&
 	    (v.p[0] == '"' || v.p[0] == '\''))
-		return err_set(e, ERR_INPUT, "expected a value without "
+		return conf_expected(e, "a value without "
 		    "quotes");
 	return 0;
 }
@@ -803,7 +797,7 @@ conf_set(struct conf *c, const struct conf_key *k, void *base, struct str v,
 		return err_set(e, ERR_INPUT, "a value is missing");
 	if (check_line(v, e) < 0)
 		return -1;
-	switch (k->kind) {
+	switch ((enum conf_kind)k->kind) {
 	case KIND_TEXT:
 	case KIND_LIST:
 	case KIND_PATH:
@@ -817,7 +811,7 @@ conf_set(struct conf *c, const struct conf_key *k, void *base, struct str v,
 		return set_word(k, field, v, e);
 	case KIND_MODE:
 		if (parse_mode(v, &mode) < 0)
-			return err_set(e, ERR_INPUT, "expected an octal mode "
+			return conf_expected(e, "an octal mode "
 			    "such as 0600");
 		*(unsigned *)field = mode;
 		return 0;
@@ -843,10 +837,8 @@ conf_bad_named(const char *name, bool secret, struct str v, struct err *e)
 {
 	struct buf b;
 
-	if (secret || v.n == 0 || conf_secretive(v)) {
-		err_prefix(e, "%s", name);
-		return -1;
-	}
+	if (secret || v.n == 0 || conf_secretive(v))
+		return err_prefix(e, "%s", name);
 	buf_init(&b, 256);
 	buf_add_quoted(&b, v, 40);
 	if (b.bad)
@@ -861,5 +853,5 @@ int
 conf_bad_value(const struct conf_key *k, struct str v, struct err *e)
 {
 	return conf_bad_named(k->name, k->mask != MASK_NONE ||
-	    k->check == check_env_name, v, e);
+	    k->check == CHECK_ENV_NAME, v, e);
 }

@@ -4,13 +4,13 @@
  * force as a file with masked secrets, the table of keys, and the memory that
  * this configuration may need at most; and how much memory there is.
  *
- * Memory is read from /proc/meminfo, from sysconf where there is no /proc (a
+ * Memory is read from /proc/meminfo, from sysinfo(2) where there is no /proc (a
  * jail), and from the limits of control groups: memory.max (version 2) and
  * memory.limit_in_bytes (version 1) of the process's group and all above it.
  */
 #include "conf_priv.h"
 
-#include <unistd.h>
+#include <sys/sysinfo.h>
 
 #include "tls.h"
 
@@ -67,7 +67,7 @@ print_text(const struct conf_key *k, struct str v, struct buf *b)
 	ssize_t colon;
 
 	buf_fmt(b, "%s = ", k->name);
-	switch (k->mask) {
+	switch ((enum conf_mask)k->mask) {
 	case MASK_NONE:
 		buf_adds(b, v);
 		break;
@@ -87,24 +87,20 @@ print_text(const struct conf_key *k, struct str v, struct buf *b)
 }
 
 static void
-print_word(const struct conf_key *k, unsigned index, struct buf *b)
+print_word(const struct conf_key *k, size_t i, struct buf *b)
 {
-	struct str rest = str_of(k->words), w;
-
-	while (str_cut(&rest, '|', &w))
-		if (index-- == 0)
-			buf_fmt(b, "%s = %.*s\n", k->name, STR_ARG(w));
+	buf_fmt(b, "%s = %.*s\n", k->name, STR_ARG(conf_word(k->range, i)));
 }
 
 static void
 print_listen(const struct conf *c, const struct conf_key *k, struct buf *b)
 {
+	char addr[CONF_ADDR_MAX];
 	size_t i;
 
 	for (i = 0; i < c->n_listen; i++) {
-		buf_fmt(b, "%s = ", k->name);
-		conf_fmt_addr(&c->listen[i], b);
-		buf_addc(b, '\n');
+		conf_fmt_addr(addr, &c->listen[i]);
+		buf_fmt(b, "%s = %s\n", k->name, addr);
 	}
 }
 
@@ -117,7 +113,7 @@ print_value(const struct conf_key *k, const void *base, struct buf *b)
 	char tmp[24] = "";
 	size_t i;
 
-	switch (k->kind) {
+	switch ((enum conf_kind)k->kind) {
 	case KIND_TEXT:
 	case KIND_PATH:
 		if (((const struct str *)field)->n > 0)
@@ -329,17 +325,15 @@ uint64_t
 conf_find_memory(const char *root)
 {
 	char path[CONF_PATH_MAX];
+	struct sysinfo all;
 	uint64_t ram, group;
 
 	fmt_to(path, sizeof(path), "%s/proc/meminfo", root);
 	ram = read_number(path, STR("MemTotal:"));
 	if (ram < UINT64_MAX / 1024)
 		ram *= 1024; /* the file counts in kB */
-#ifdef _SC_PHYS_PAGES
-	if (ram == UINT64_MAX && sysconf(_SC_PHYS_PAGES) > 0)
-		ram = (uint64_t)sysconf(_SC_PHYS_PAGES) *
-		    (uint64_t)sysconf(_SC_PAGESIZE);
-#endif
+	if (ram == UINT64_MAX && sysinfo(&all) == 0)
+		ram = (uint64_t)all.totalram * all.mem_unit;
 	group = cgroup_limit(root);
 	if (group < ram)
 		ram = group;

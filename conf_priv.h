@@ -25,8 +25,8 @@ enum conf_kind {
 	KIND_COUNT, /* uint64_t */
 	KIND_TIME,  /* int64_t, ms; ms, s, m, h, seconds when bare */
 	KIND_MODE,  /* unsigned, octal */
-	KIND_WORD,  /* an enum, whose value is the place in words */
-	KIND_FLAG,  /* bool: the first of words is false, the second true */
+	KIND_WORD,  /* an enum, whose value is the place in range */
+	KIND_FLAG,  /* bool: the first of range is false, the second true */
 	KIND_ADDR   /* one more of listen; the key may be repeated */
 };
 
@@ -38,18 +38,33 @@ enum conf_mask {
 	MASK_PROXY  /* the password of a URL */
 };
 
+enum conf_check {
+	CHECK_NONE, /* any text */
+	CHECK_WORD,
+	CHECK_MODEL,
+	CHECK_USE,
+	CHECK_HOST,
+	CHECK_ORIGIN,
+	CHECK_PROXY,
+	CHECK_URL,
+	CHECK_TOKEN_URL,
+	CHECK_SECRET,
+	CHECK_LOCAL_KEY,
+	CHECK_ENV_NAME,
+	CHECK_HEADER
+};
+
 struct conf_key {
 	const char *name;
-	enum conf_section section;
-	enum conf_kind kind;
-	enum conf_mask mask;
-	bool may_be_empty;  /* an empty value means absent */
-	size_t offset;      /* in struct conf, provider or model_alias */
-	uint64_t min, max;  /* numbers */
-	const char *words;  /* "a|b|c": the only values */
-	int (*check)(struct str v, struct err *e); /* NULL: any text */
-	const char *def;    /* as in a file; NULL: absent, or by type */
+	const char *range;   /* "a|b|c": the only values; "1K..1M"; or NULL */
+	const char *def;     /* as in a file; NULL: absent, or by type */
 	const char *meaning;
+	uint16_t offset;     /* in struct conf, provider or model_alias */
+	uint8_t section;     /* enum conf_section; bytes: there are 60 rows */
+	uint8_t kind;        /* enum conf_kind */
+	uint8_t mask;        /* enum conf_mask */
+	uint8_t check;       /* enum conf_check */
+	bool may_be_empty;   /* an empty value means absent */
 };
 
 #define CONF_KEYS_MAX 64
@@ -91,13 +106,18 @@ int conf_url_split(struct str s, struct conf_url *u, struct err *e);
 bool conf_name_ok(struct str name);     /* of a provider */
 bool conf_loopback(struct str host);    /* a name or IP of this machine */
 bool conf_private(struct str host);     /* most likely on the own network */
-int conf_check_secret(struct str v, struct err *e); /* an API key */
-int conf_check_local_key(struct str v, struct err *e);
+/* Only the form of a text. -1: ERR_INPUT with what was expected. */
+int conf_check(enum conf_check check, struct str v, struct err *e);
+/* "expected WHAT": always -1. */
+int conf_expected(struct err *e, const char *what);
 /* The form that a file takes: "32M", "500ms", "0600". */
 void conf_fmt_size(char dst[24], uint64_t v);
 void conf_fmt_time(char dst[24], int64_t ms);
 void conf_fmt_mode(char dst[24], unsigned mode);
-void conf_fmt_addr(const struct net_addr *a, struct buf *b);
+#define CONF_ADDR_MAX 128
+void conf_fmt_addr(char dst[CONF_ADDR_MAX], const struct net_addr *a);
+/* The word at place i of "a|b|c". */
+struct str conf_word(const char *words, size_t i);
 
 /* ---- building ---- */
 

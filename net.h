@@ -99,6 +99,10 @@ struct net_addr {
 /* "127.0.0.1:8081", "[::1]:8081", "8081", "unix:/path", "tls:IP:port". */
 int net_addr_parse(struct str s, struct net_addr *a, struct err *e);
 bool net_addr_loopback(const struct net_addr *a); /* unix counts as such */
+/* The address bytes of an IP literal: 4, 16, or 0 when s is none. The zone of
+ * an IPv6 literal ("%eth0") is not looked at. */
+size_t net_literal(struct str s, unsigned char ip[16]);
+bool net_loopback(struct str s); /* is s an IP literal of this machine? */
 /* A listening descriptor, or -1 (e names the address and what to do). port 0:
  * the kernel chooses, a->port is filled. A stale unix socket is replaced, a
  * living one is not. */

@@ -160,23 +160,23 @@ net_addr_parse(struct str s, struct net_addr *a, struct err *e)
 }
 
 bool
-net_addr_loopback(const struct net_addr *a)
+net_loopback(struct str s)
 {
 	static const unsigned char mapped[13] = { [10] = 0xff, [11] = 0xff,
 		[12] = 127 };
 	unsigned char ip[16];
+	size_t n = net_literal(s, ip);
 
-	if (a->is_unix)
-		return true;
-	switch (net_literal(str_of(a->host), ip)) {
-	case 4:
-		return ip[0] == 127;
-	case 16:
+	if (n == 16)
 		return memcmp(ip, &in6addr_loopback, 16) == 0 ||
 		    memcmp(ip, mapped, sizeof(mapped)) == 0;
-	default:
-		return false;
-	}
+	return n == 4 && ip[0] == 127;
+}
+
+bool
+net_addr_loopback(const struct net_addr *a)
+{
+	return a->is_unix || net_loopback(str_of(a->host));
 }
 
 void

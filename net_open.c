@@ -272,26 +272,6 @@ proxy_recv(struct net_conn *c, void *p, size_t n, int flags, int64_t due,
 	return (ssize_t)got;
 }
 
-/* Standard base64 with padding (RFC 4648 section 4), as RFC 7617 wants it. */
-static void
-add_base64(struct buf *b, struct str s)
-{
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-	    "abcdefghijklmnopqrstuvwxyz0123456789+/";
-	size_t i, k;
-
-	for (i = 0; i < s.n; i += 3) {
-		uint32_t v = 0;
-
-		for (k = 0; k < 3; k++)
-			v = v << 8 |
-			    (i + k < s.n ? (unsigned char)s.p[i + k] : 0);
-		for (k = 0; k < 4; k++)
-			buf_addc(b, i + k > s.n ? '=' :
-			    digits[v >> (18 - 6 * k) & 63]);
-	}
-}
-
 static int
 connect_send(struct net_conn *c, const struct net_target *t,
     const char *name, int64_t due, struct err *e)
@@ -305,7 +285,7 @@ connect_send(struct net_conn *c, const struct net_target *t,
 	if (t->proxy->user[0] != '\0') {
 		buf_fmt(&plain, "%s:%s", t->proxy->user, t->proxy->password);
 		buf_addz(&head, "Proxy-Authorization: Basic ");
-		add_base64(&head, buf_str(&plain));
+		buf_add_b64(&head, buf_str(&plain).p, plain.len);
 		buf_addz(&head, "\r\n");
 	}
 	buf_addz(&head, "User-Agent: llmux/" LLMUX_VERSION "\r\n\r\n");

@@ -35,9 +35,6 @@ int net_wait(struct net_conn *c, short events, int64_t due, struct err *e);
 /* Milliseconds until due for poll: -1 = for good, 0 = it has passed. */
 int net_wait_ms(int64_t due);
 
-/* The address bytes of an IP literal: 4, 16, or 0 when s is none. The zone of
- * an IPv6 literal ("%eth0") is not looked at. */
-size_t net_literal(struct str s, unsigned char ip[16]);
 /* "host:port", "[v6]:port", or without port (then *port is absent). */
 int net_split(struct str s, struct str *host, struct str *port,
     struct err *e);

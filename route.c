@@ -212,17 +212,14 @@ exact(const struct conf *c, struct str model, struct route *r)
 static bool
 strip_suffix(struct str *m)
 {
-	static const char *const levels[] = { "none", "minimal", "low",
-		"medium", "high", "xhigh", "max", "ultrathink" };
-	struct str mark = STR("-reasoning-");
-	size_t i;
+	struct str levels = STR("none|minimal|low|medium|high|xhigh|max|"
+	    "ultrathink"), level, mark = STR("-reasoning-");
 
 	if (str_ends(*m, STR("-1m")) && m->n > 3) {
 		m->n -= 3;
 		return true;
 	}
-	for (i = 0; i < sizeof(levels) / sizeof(levels[0]); i++) {
-		struct str level = str_of(levels[i]);
+	while (str_cut(&levels, '|', &level)) {
 		struct str front = str_sub(*m, 0, m->n < level.n ? 0 :
 		    m->n - level.n);
 

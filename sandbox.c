@@ -18,7 +18,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -28,6 +27,7 @@
 
 #define DIRS_MAX 64
 #define PATH_BYTES 1024
+#define STEPS_MAX 64 /* links and parents on the way to a directory */
 
 /* ---- what the kernel calls it ---- */
 
@@ -86,8 +86,11 @@ struct path_rule {
 
 /* ---- the directories ---- */
 
+/* By what they are, not by path: that is what the kernel's rules go by. */
 struct dir {
-	char *path; /* resolved; lives as long as the process */
+	dev_t dev;
+	ino_t ino;
+	int fd; /* until the rules are made */
 	bool write;
 };
 
@@ -97,6 +100,8 @@ static struct {
 	size_t n;
 	bool landlock, full;
 } box;
+
+#define OPEN_DIR (O_PATH | O_DIRECTORY | O_CLOEXEC)
 
 /* A file's directory in path (cut in place); "." for a bare name. */
 static void
@@ -112,26 +117,69 @@ cut_name(char *path)
 		*slash = '\0';
 }
 
+/* The directory that path is, or that its file really lies in, or would: goes
+ * after symbolic links and up from what is missing. Uses path up. */
+static int
+open_dir(char path[PATH_BYTES])
+{
+	char link[PATH_BYTES / 2];
+	int fd = -1, steps;
+	ssize_t n;
+
+	for (steps = 0; fd < 0 && steps < STEPS_MAX; steps++) {
+		fd = open(path, OPEN_DIR);
+		if (fd >= 0)
+			break;
+		n = readlink(path, link, sizeof(link));
+		cut_name(path);
+		if (n <= 0)
+			continue;
+		if (link[0] == '/')
+			path[0] = '\0';
+		fmt_to(path + strlen(path), PATH_BYTES - strlen(path),
+		    "/%.*s", (int)n, link);
+	}
+	return fd;
+}
+
+static struct dir *
+find_dir(const struct stat *st)
+{
+	size_t i;
+
+	for (i = 0; i < box.n; i++)
+		if (box.dir[i].dev == st->st_dev &&
+		    box.dir[i].ino == st->st_ino)
+			return &box.dir[i];
+	return NULL;
+}
+
+/* Takes fd, which may be -1: what is not there needs no rule. */
+static void
+add_open(int fd, bool write)
+{
+	struct dir *d;
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return;
+	d = find_dir(&st);
+	if (d == NULL && box.n < DIRS_MAX) {
+		box.dir[box.n++] = (struct dir){ st.st_dev, st.st_ino, fd,
+			write };
+		return;
+	}
+	if (d == NULL)
+		box.full = true;
+	else if (write)
+		d->write = true;
+	close(fd);
+}
+
 static void
 add_dir(const char *path, bool write)
 {
-	char *real = realpath(path, NULL);
-	size_t i;
-
-	if (real == NULL)
-		return;
-	for (i = 0; i < box.n; i++)
-		if (strcmp(box.dir[i].path, real) == 0) {
-			box.dir[i].write = box.dir[i].write || write;
-			free(real);
-			return;
-		}
-	if (box.n == DIRS_MAX) {
-		box.full = true;
-		free(real);
-		return;
-	}
-	box.dir[box.n++] = (struct dir){ real, write };
+	add_open(open(path, OPEN_DIR), write);
 }
 
 /* The directory that holds the file at path, and the one that it really lies
@@ -139,16 +187,17 @@ add_dir(const char *path, bool write)
 static void
 add_file(const char *path)
 {
-	char dir[PATH_BYTES], *real = realpath(path, NULL);
+	char z[PATH_BYTES];
+	struct stat st;
 
-	fmt_to(dir, sizeof(dir), "%s", path);
-	cut_name(dir);
-	add_dir(dir, false);
-	if (real != NULL) {
-		cut_name(real);
-		add_dir(real, false);
-		free(real);
-	}
+	fmt_to(z, sizeof(z), "%s", path);
+	cut_name(z);
+	add_dir(z, false);
+	/* Not for a missing file: going up from it could end at the root. */
+	if (stat(path, &st) < 0)
+		return;
+	fmt_to(z, sizeof(z), "%s", path);
+	add_open(open_dir(z), false);
 }
 
 static void
@@ -197,22 +246,19 @@ static int
 add_rules(int set, uint64_t handled)
 {
 	struct path_rule rule;
+	int rc = 0;
 	size_t i;
-	int rc;
 
 	for (i = 0; i < box.n; i++) {
 		rule.allowed = handled &
 		    (uint64_t)(box.dir[i].write ? MAY_WRITE : MAY_READ);
-		rule.dir = open(box.dir[i].path, O_PATH | O_CLOEXEC |
-		    O_DIRECTORY);
-		if (rule.dir < 0)
-			continue; /* gone since: then nothing to allow */
-		rc = (int)syscall(CALL_ADD_RULE, set, RULE_PATH, &rule, 0u);
+		rule.dir = box.dir[i].fd;
+		if (rc == 0)
+			rc = (int)syscall(CALL_ADD_RULE, set, RULE_PATH,
+			    &rule, 0u);
 		close(rule.dir);
-		if (rc < 0)
-			return -1;
 	}
-	return 0;
+	return rc;
 }
 
 /* 0, or -1 with errno. */
@@ -256,8 +302,9 @@ sandbox_enter(const struct conf *c, struct buf *said)
 {
 	const struct rlimit none = { 0, 0 };
 
-	/* Core files and /proc/PID/mem would show keys and tokens. */
-	if (setrlimit(RLIMIT_CORE, &none) < 0)
+	/* Core files and /proc/PID/mem would show keys and tokens. prlimit is
+	 * the system call; setrlimit of musl brings 2 kB for old kernels. */
+	if (prlimit(0, RLIMIT_CORE, &none, NULL) < 0)
 		say(said, "core files", errno);
 #ifndef SANITIZED /* the leak checker attaches to the process */
 	if (prctl(PR_SET_DUMPABLE, 0L, 0L, 0L, 0L) < 0)
@@ -278,28 +325,31 @@ sandbox_enter(const struct conf *c, struct buf *said)
 	return said->bad ? -1 : 0;
 }
 
+/* From the directory of path up to the root. */
 bool
 sandbox_covers(struct str path, bool write)
 {
-	char z[PATH_BYTES], *real;
-	struct str s, d;
-	size_t i;
+	char z[PATH_BYTES];
+	struct stat st, below = { .st_ino = 0 };
+	const struct dir *d;
+	bool found = false;
+	int fd, up;
 
 	if (!box.landlock)
 		return true;
 	fmt_to(z, sizeof(z), "%.*s", STR_ARG(path));
-	real = realpath(z, NULL);
-	if (real == NULL) { /* not there yet: what counts is its directory */
-		cut_name(z);
-		real = realpath(z, NULL);
+	fd = open_dir(z);
+	/* The root is its own parent. */
+	while (!found && fd >= 0 && fstat(fd, &st) == 0 &&
+	    (st.st_ino != below.st_ino || st.st_dev != below.st_dev)) {
+		d = find_dir(&st);
+		found = d != NULL && (d->write || !write);
+		below = st;
+		up = openat(fd, "..", OPEN_DIR);
+		close(fd);
+		fd = up;
 	}
-	s = str_of(real == NULL ? z : real);
-	for (i = 0; i < box.n; i++) {
-		d = str_of(box.dir[i].path);
-		if ((box.dir[i].write || !write) && str_starts(s, d) &&
-		    (d.n == 1 || s.n == d.n || s.p[d.n] == '/'))
-			break;
-	}
-	free(real);
-	return i < box.n;
+	if (fd >= 0)
+		close(fd);
+	return found;
 }

@@ -129,6 +129,18 @@ str_cut(struct str *s, char sep, struct str *part)
 	return true;
 }
 
+ssize_t
+str_place(struct str s, const char *words)
+{
+	struct str rest = str_of(words), w;
+	ssize_t i;
+
+	for (i = 0; str_cut(&rest, '|', &w); i++)
+		if (str_ieq(w, s))
+			return i;
+	return -1;
+}
+
 int
 str_u64(struct str s, uint64_t *v)
 {
@@ -491,25 +503,40 @@ buf_add_hex(struct buf *b, const void *p, size_t n)
 		buf_fmt(b, "%02x", u[i]);
 }
 
+/* last: the digits of 62 and 63 and, if there is one, the padding. */
+static void
+add_b64(struct buf *b, const unsigned char *p, size_t n, const char *last)
+{
+	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	    "abcdefghijklmnopqrstuvwxyz0123456789";
+	size_t i, k;
+
+	for (i = 0; i < n; i += 3) {
+		uint32_t v = 0, d;
+
+		for (k = 0; k < 3; k++)
+			v = v << 8 | (i + k < n ? p[i + k] : 0);
+		for (k = 0; k < 4; k++) {
+			d = v >> (18 - 6 * k) & 63;
+			if (i + k <= n)
+				buf_addc(b, d < 62 ? digits[d] :
+				    last[d - 62]);
+			else if (last[2] != '\0')
+				buf_addc(b, last[2]);
+		}
+	}
+}
+
+void
+buf_add_b64(struct buf *b, const void *p, size_t n)
+{
+	add_b64(b, p, n, "+/=");
+}
+
 void
 buf_add_b64url(struct buf *b, const void *p, size_t n)
 {
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-	    "abcdefghijklmnopqrstuvwxyz0123456789-_";
-	const unsigned char *u = p;
-	size_t i, k, left;
-
-	for (i = 0; i < n; i += 3) {
-		uint32_t v = (uint32_t)u[i] << 16;
-
-		left = n - i;
-		if (left > 1)
-			v |= (uint32_t)u[i + 1] << 8;
-		if (left > 2)
-			v |= u[i + 2];
-		for (k = 0; k < (left > 2 ? 4 : left + 1); k++)
-			buf_addc(b, digits[(v >> (18 - 6 * k)) & 63]);
-	}
+	add_b64(b, p, n, "-_");
 }
 
 enum { B64_SKIP = 64, B64_PAD = 65, B64_BAD = 66 };

@@ -46,6 +46,8 @@ struct str str_trim(struct str s);
 /* The part before the first sep; *s becomes the rest (absent when there is no
  * sep). False when *s is absent already. */
 bool str_cut(struct str *s, char sep, struct str *part);
+/* The place of s among words, "a|b|c", or -1; ASCII letters fold. */
+ssize_t str_place(struct str s, const char *words);
 /* All of s must be decimal digits, no sign, no overflow: 0, else -1. */
 int str_u64(struct str s, uint64_t *v);
 
@@ -82,7 +84,8 @@ void buf_vfmt(struct buf *b, const char *fmt, va_list ap);
  * bytes with "...": what messages quote. */
 void buf_add_quoted(struct buf *b, struct str s, size_t max);
 void buf_add_hex(struct buf *b, const void *p, size_t n);
-void buf_add_b64url(struct buf *b, const void *p, size_t n); /* no padding */
+void buf_add_b64(struct buf *b, const void *p, size_t n); /* with padding */
+void buf_add_b64url(struct buf *b, const void *p, size_t n); /* without */
 /* Base64 in either alphabet, padding optional, blanks and line ends skipped.
  * 0, or -1 on a foreign character or an impossible length. */
 int buf_add_unb64(struct buf *b, struct str s);

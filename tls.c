@@ -30,8 +30,9 @@
 #define LLMUX_BUILD_TIME 1795478400
 #endif
 
-#define SESSIONS_MAX    32
-#define SESSION_MAX_MS  (24 * 3600 * (int64_t)1000) /* RFC 5246 F.1.4 */
+#define UPSTREAM_SESSIONS 32 /* that are kept; the least used make room */
+#define LAN_SESSIONS 64
+#define SESSION_MAX_MS (24 * 3600 * (int64_t)1000) /* RFC 5246 F.1.4 */
 
 _Static_assert(TLS_OUT_SIZE >= 597, "BearSSL needs 512 + 85 bytes");
 _Static_assert(TLS_CLOSED == BR_SSL_CLOSED && TLS_SEND_REC == BR_SSL_SENDREC &&
@@ -71,10 +72,8 @@ tls_sha256(const void *p, size_t n, unsigned char out[32])
 	br_sha256_out(&c, out);
 }
 
-/* ---- client sessions: one locked table ---- */
+/* ---- sessions: two locked tables ---- */
 
-/* A resumed session is not validated again, so its key holds all that the
- * validation looked at: reading of the bundle, port, host, required name. */
 struct session {
 	unsigned char key[32];
 	uint32_t serial; /* 0: free entry */
@@ -83,11 +82,19 @@ struct session {
 	br_ssl_session_parameters p; /* holds the master secret */
 };
 
-static struct {
+struct sessions {
 	pthread_mutex_t lock;
 	uint64_t uses;
-	struct session entry[SESSIONS_MAX];
-} sessions = {.lock = PTHREAD_MUTEX_INITIALIZER};
+	size_t max;
+	struct session *entry;
+};
+
+/* With servers. One that is resumed is not validated again, so its key holds
+ * all that the validation looked at: reading of the bundle, port, host,
+ * required name. */
+static struct session upstream_entry[UPSTREAM_SESSIONS];
+static struct sessions upstream = {.lock = PTHREAD_MUTEX_INITIALIZER,
+	.max = UPSTREAM_SESSIONS, .entry = upstream_entry};
 
 static void
 session_key(unsigned char key[32], uint32_t serial, unsigned port,
@@ -108,15 +115,16 @@ session_key(unsigned char key[32], uint32_t serial, unsigned port,
 }
 
 static bool
-session_get(const unsigned char key[32], br_ssl_session_parameters *p)
+session_get(struct sessions *t, const unsigned char key[32],
+    br_ssl_session_parameters *p)
 {
 	int64_t now = now_ms();
 	bool found = false;
 	size_t i;
 
-	pthread_mutex_lock(&sessions.lock);
-	for (i = 0; i < SESSIONS_MAX && !found; i++) {
-		struct session *s = &sessions.entry[i];
+	pthread_mutex_lock(&t->lock);
+	for (i = 0; i < t->max && !found; i++) {
+		struct session *s = &t->entry[i];
 
 		if (s->serial == 0 || memcmp(s->key, key, 32) != 0)
 			continue;
@@ -124,56 +132,58 @@ session_get(const unsigned char key[32], br_ssl_session_parameters *p)
 			mem_wipe(s, sizeof(*s));
 			continue;
 		}
-		s->used = ++sessions.uses;
+		s->used = ++t->uses;
 		*p = s->p;
 		found = true;
 	}
-	pthread_mutex_unlock(&sessions.lock);
+	pthread_mutex_unlock(&t->lock);
 	return found;
 }
 
 /* In the place of the same key, else in a free one, else in the one that was
  * not used for the longest time. */
 static void
-session_put(const struct tls *t, const br_ssl_session_parameters *p)
+session_put(struct sessions *t, const unsigned char key[32], uint32_t serial,
+    const br_ssl_session_parameters *p)
 {
 	struct session *best = NULL;
 	size_t i;
 
-	pthread_mutex_lock(&sessions.lock);
-	for (i = 0; i < SESSIONS_MAX; i++) {
-		struct session *s = &sessions.entry[i];
+	pthread_mutex_lock(&t->lock);
+	for (i = 0; i < t->max; i++) {
+		struct session *s = &t->entry[i];
 
-		if (s->serial != 0 && memcmp(s->key, t->key, 32) == 0) {
+		if (s->serial != 0 && memcmp(s->key, key, 32) == 0) {
 			best = s;
 			break;
 		}
 		if (best == NULL || s->used < best->used)
 			best = s;
 	}
-	memcpy(best->key, t->key, 32);
-	best->serial = t->serial;
+	memcpy(best->key, key, 32);
+	best->serial = serial;
 	best->made_ms = now_ms();
-	best->used = ++sessions.uses;
+	best->used = ++t->uses;
 	best->p = *p;
-	pthread_mutex_unlock(&sessions.lock);
+	pthread_mutex_unlock(&t->lock);
 }
 
 /* Forget the session with this key, or (key NULL) all of one reading. */
 static void
 session_drop(const unsigned char *key, uint32_t serial)
 {
+	struct sessions *t = &upstream;
 	size_t i;
 
-	pthread_mutex_lock(&sessions.lock);
-	for (i = 0; i < SESSIONS_MAX; i++) {
-		struct session *s = &sessions.entry[i];
+	pthread_mutex_lock(&t->lock);
+	for (i = 0; i < t->max; i++) {
+		struct session *s = &t->entry[i];
 
 		if (s->serial == serial &&
 		    (key == NULL || memcmp(s->key, key, 32) == 0))
 			mem_wipe(s, sizeof(*s));
 	}
-	pthread_mutex_unlock(&sessions.lock);
+	pthread_mutex_unlock(&t->lock);
 }
 
 void
@@ -217,7 +227,13 @@ engine_setup(struct tls *t, uint32_t flags)
 	br_ssl_engine_set_prf_sha256(eng, &br_tls12_sha256_prf);
 	br_ssl_engine_set_prf_sha384(eng, &br_tls12_sha384_prf);
 	br_ssl_engine_set_default_aes_gcm(eng);
-	br_ssl_engine_set_default_chapol(eng);
+	/* Not the library's choice of ChaCha20 and Poly1305, which compiles in
+	 * all variants: these have a third of the size and are faster
+	 * together. */
+	br_ssl_engine_set_chapol(eng, &br_sslrec_in_chapol_vtable,
+	    &br_sslrec_out_chapol_vtable);
+	br_ssl_engine_set_chacha20(eng, &br_chacha20_ct_run);
+	br_ssl_engine_set_poly1305(eng, &br_poly1305_ctmul_run);
 	br_ssl_engine_set_default_ecdsa(eng);
 	br_ssl_engine_set_default_rsavrfy(eng);
 	br_ssl_engine_add_flags(eng, flags | BR_OPT_NO_RENEGOTIATION);
@@ -344,7 +360,7 @@ tls_client(const struct tls_trust *trust, struct str host, unsigned port,
 	br_ssl_engine_set_protocol_names(t->eng, alpn, 1);
 	br_ssl_engine_set_x509(t->eng, tls_chain_x509(t->chain));
 	session_key(t->key, t->serial, port, sent, required);
-	known = session_get(t->key, &session);
+	known = session_get(&upstream, t->key, &session);
 	if (known) {
 		br_ssl_engine_set_session_parameters(t->eng, &session);
 		memcpy(t->offered, session.session_id, sizeof(t->offered));
@@ -369,39 +385,21 @@ tls_client(const struct tls_trust *trust, struct str host, unsigned port,
 
 struct tls_identity {
 	atomic_uint refs;
-	br_skey_decoder_context key; /* holds the key's bytes */
-	struct buf der;              /* the certificates, one after another */
+	struct tls_secret key;
+	struct buf secret; /* DER of the key */
+	struct buf der;    /* the certificates, one after another */
 	br_x509_certificate cert[IDENTITY_CERTS];
 	size_t certs;
 };
 
-static const br_ssl_session_cache_class cache_class;
-static unsigned char cache_store[4000]; /* 40 sessions */
+/* With clients, by session id; the key is as long. The engines of all threads
+ * call this. */
+static struct session lan_entry[LAN_SESSIONS];
+static struct sessions lan = {.lock = PTHREAD_MUTEX_INITIALIZER,
+	.max = LAN_SESSIONS, .entry = lan_entry};
 
-/* BearSSL's LRU cache has no lock and no age. When the oldest entry may be a
- * day old all are forgotten. */
-static struct {
-	const br_ssl_session_cache_class *vtable;
-	pthread_mutex_t lock;
-	bool ready;
-	int64_t born_ms;
-	br_ssl_session_cache_lru lru;
-} cache = {.vtable = &cache_class, .lock = PTHREAD_MUTEX_INITIALIZER};
-
-/* With the lock held. */
-static void
-cache_renew(void)
-{
-	int64_t now = now_ms();
-
-	if (cache.ready && now - cache.born_ms < SESSION_MAX_MS)
-		return;
-	mem_wipe(cache_store, sizeof(cache_store));
-	br_ssl_session_cache_lru_init(&cache.lru, cache_store,
-	    sizeof(cache_store));
-	cache.born_ms = now;
-	cache.ready = true;
-}
+_Static_assert(sizeof(((br_ssl_session_parameters *)0)->session_id) == 32,
+    "a session id is the key of its entry");
 
 /* A handshake that is saved was a full one, even when an old session had been
  * found first. */
@@ -411,30 +409,25 @@ cache_save(const br_ssl_session_cache_class **ctx, br_ssl_server_context *sc,
 {
 	(void)ctx;
 	((struct tls *)(void *)sc)->resumed = false;
-	pthread_mutex_lock(&cache.lock);
-	cache_renew();
-	cache.lru.vtable->save(&cache.lru.vtable, sc, p);
-	pthread_mutex_unlock(&cache.lock);
+	session_put(&lan, p->session_id, 1, p);
 }
 
 static int
 cache_load(const br_ssl_session_cache_class **ctx, br_ssl_server_context *sc,
     br_ssl_session_parameters *p)
 {
-	int found;
+	struct tls *t = (struct tls *)(void *)sc;
 
 	(void)ctx;
-	pthread_mutex_lock(&cache.lock);
-	cache_renew();
-	found = cache.lru.vtable->load(&cache.lru.vtable, sc, p);
-	pthread_mutex_unlock(&cache.lock);
-	((struct tls *)(void *)sc)->resumed = found != 0;
-	return found;
+	t->resumed = p->session_id_len == sizeof(p->session_id) &&
+	    session_get(&lan, p->session_id, p);
+	return t->resumed;
 }
 
 static const br_ssl_session_cache_class cache_class = {
-	sizeof(cache), cache_save, cache_load
+	sizeof(br_ssl_session_cache_class *), cache_save, cache_load
 };
+static const br_ssl_session_cache_class *cache = &cache_class;
 
 /* All certificates of a PEM text, the server's own first. */
 static int
@@ -476,86 +469,65 @@ identity_key(struct tls_identity *id, struct str text, const char *path,
 {
 	bool encrypted = str_find(text, STR("ENCRYPTED")) >= 0;
 	struct str label;
-	struct buf der;
-	int found, ret = -1;
+	int found;
 
-	buf_init(&der, IDENTITY_FILE);
 	do {
-		der.len = 0;
-		found = tls_pem_next(&text, &label, &der);
+		id->secret.len = 0;
+		found = tls_pem_next(&text, &label, &id->secret);
 	} while (found > 0 && !str_ends(label, STR("PRIVATE KEY")));
-	if (der.bad) {
-		err_set(e, ERR_MEM, "%s: no memory for the key", path);
-		goto out;
-	}
-	if (encrypted) {
-		err_set(e, ERR_INPUT, "%s: the key is encrypted; write it "
-		    "without passphrase", path);
-		goto out;
-	}
-	if (found == 0) {
-		err_set(e, ERR_INPUT, "%s: no private key in it; expected "
-		    "PEM, BEGIN PRIVATE KEY", path);
-		goto out;
-	}
-	br_skey_decoder_init(&id->key);
-	if (found > 0)
-		br_skey_decoder_push(&id->key, der.p, der.len);
-	if (br_skey_decoder_last_error(&id->key) == 0)
-		ret = 0;
-	else
-		err_set(e, ERR_INPUT, "%s: the private key is broken or of "
-		    "another kind than RSA or EC", path);
-out:
-	buf_wipe(&der);
-	return ret;
+	if (id->secret.bad)
+		return err_set(e, ERR_MEM, "%s: no memory for the key", path);
+	if (encrypted)
+		return err_set(e, ERR_INPUT, "%s: the key is encrypted; write "
+		    "it without passphrase", path);
+	if (found == 0)
+		return err_set(e, ERR_INPUT, "%s: no private key in it; "
+		    "expected PEM, BEGIN PRIVATE KEY", path);
+	if (found < 0 || tls_secret_read(buf_str(&id->secret), &id->key) < 0)
+		return err_set(e, ERR_INPUT, "%s: the private key is broken "
+		    "or of another kind than RSA or EC", path);
+	return 0;
 }
 
-/* Is the key the one of the first certificate? */
+/* Is the key the one of the first certificate? What it signs tells. */
 static bool
 identity_fits(struct tls_identity *id)
 {
-	unsigned char mine[BR_X509_BUFSIZE_KEY];
-	const br_rsa_private_key *rsa = br_skey_decoder_get_rsa(&id->key);
-	const br_ec_private_key *ec = br_skey_decoder_get_ec(&id->key);
-	br_x509_decoder_context x;
-	br_x509_pkey *pk;
+	const br_rsa_private_key *rsa = &id->key.rsa;
+	const br_ec_impl *curves = br_ec_get_default();
+	unsigned char hash[32], back[32], sig[512];
+	br_x509_pkey pk;
 	size_t n;
 
-	br_x509_decoder_init(&x, NULL, NULL);
-	br_x509_decoder_push(&x, id->cert[0].data, id->cert[0].data_len);
-	pk = br_x509_decoder_get_pkey(&x);
-	if (pk == NULL)
+	if (tls_cert_key((struct str){(char *)id->cert[0].data,
+	    id->cert[0].data_len}, &pk) < 0 ||
+	    pk.key_type != (id->key.is_rsa ? BR_KEYTYPE_RSA : BR_KEYTYPE_EC))
 		return false;
-	if (rsa != NULL && pk->key_type == BR_KEYTYPE_RSA) {
-		br_rsa_compute_modulus modulus =
-		    br_rsa_compute_modulus_get_default();
-
-		n = modulus(NULL, rsa);
-		return n <= sizeof(mine) && n == pk->key.rsa.nlen &&
-		    modulus(mine, rsa) == n &&
-		    memcmp(mine, pk->key.rsa.n, n) == 0;
+	tls_sha256(id->cert[0].data, id->cert[0].data_len, hash);
+	if (id->key.is_rsa) {
+		n = (rsa->n_bitlen + 7) / 8;
+		return br_rsa_pkcs1_sign_get_default()(BR_HASH_OID_SHA256,
+		    hash, sizeof(hash), rsa, sig) != 0 &&
+		    br_rsa_pkcs1_vrfy_get_default()(sig, n, BR_HASH_OID_SHA256,
+		    sizeof(back), &pk.key.rsa, back) != 0 &&
+		    memcmp(back, hash, sizeof(hash)) == 0;
 	}
-	if (ec != NULL && pk->key_type == BR_KEYTYPE_EC &&
-	    ec->curve == pk->key.ec.curve) {
-		n = br_ec_compute_pub(br_ec_get_default(), NULL, mine, ec);
-		return n != 0 && n == pk->key.ec.qlen &&
-		    memcmp(mine, pk->key.ec.q, n) == 0;
-	}
-	return false;
+	if (id->key.ec.curve != pk.key.ec.curve)
+		return false;
+	n = br_ecdsa_sign_asn1_get_default()(curves, &br_sha256_vtable, hash,
+	    &id->key.ec, sig);
+	return n > 0 && br_ecdsa_vrfy_asn1_get_default()(curves, hash,
+	    sizeof(hash), &pk.key.ec, sig, n) != 0;
 }
 
 /* Kinds of key that the profile can sign with and that peers accept. */
 static bool
-identity_usable(struct tls_identity *id)
+identity_usable(const struct tls_secret *k)
 {
-	const br_rsa_private_key *rsa = br_skey_decoder_get_rsa(&id->key);
-	const br_ec_private_key *ec = br_skey_decoder_get_ec(&id->key);
-
-	if (rsa != NULL)
-		return rsa->n_bitlen >= 2048 && rsa->n_bitlen <= 4096;
-	return ec != NULL && (ec->curve == BR_EC_secp256r1 ||
-	    ec->curve == BR_EC_secp384r1);
+	if (k->is_rsa)
+		return k->rsa.n_bitlen >= 2048 && k->rsa.n_bitlen <= 4096;
+	return k->ec.curve == BR_EC_secp256r1 ||
+	    k->ec.curve == BR_EC_secp384r1;
 }
 
 struct tls_identity *
@@ -572,6 +544,7 @@ tls_identity_open(const char *cert_path, const char *key_path, struct err *e)
 	}
 	atomic_init(&id->refs, 1);
 	buf_init(&id->der, IDENTITY_FILE);
+	buf_init(&id->secret, IDENTITY_FILE);
 	if (file_read(cert_path, &text, e) < 0 ||
 	    identity_certs(id, buf_str(&text), cert_path, e) < 0)
 		goto out;
@@ -580,7 +553,7 @@ tls_identity_open(const char *cert_path, const char *key_path, struct err *e)
 	if (file_read(key_path, &text, e) < 0 ||
 	    identity_key(id, buf_str(&text), key_path, e) < 0)
 		goto out;
-	if (!identity_usable(id))
+	if (!identity_usable(&id->key))
 		err_set(e, ERR_INPUT, "%s: the key is neither RSA of 2048 to "
 		    "4096 bit nor EC P-256 or P-384", key_path);
 	else if (!identity_fits(id))
@@ -602,7 +575,7 @@ tls_identity_free(struct tls_identity *id)
 {
 	if (id == NULL || atomic_fetch_sub(&id->refs, 1) != 1)
 		return;
-	mem_wipe(&id->key, sizeof(id->key));
+	buf_wipe(&id->secret);
 	buf_wipe(&id->der); /* a key may have been in the same file */
 	mem_free(id);
 }
@@ -614,7 +587,6 @@ tls_server(const struct tls_identity *cid, struct err *e)
 {
 	struct tls_identity *id = (struct tls_identity *)cid;
 	br_ssl_server_context *sc;
-	const br_rsa_private_key *rsa;
 	struct tls *t = engine_alloc(e);
 
 	if (t == NULL)
@@ -626,15 +598,15 @@ tls_server(const struct tls_identity *cid, struct err *e)
 	/* No ALPN names here: 0.6 reads far out of bounds when a client resumes
 	 * and offers no name of ours (docs/tls.md, rule 11). */
 	engine_setup(t, BR_OPT_ENFORCE_SERVER_PREFERENCES);
-	rsa = br_skey_decoder_get_rsa(&id->key);
-	if (rsa != NULL)
-		br_ssl_server_set_single_rsa(sc, id->cert, id->certs, rsa,
-		    BR_KEYTYPE_SIGN, 0, br_rsa_pkcs1_sign_get_default());
+	if (id->key.is_rsa)
+		br_ssl_server_set_single_rsa(sc, id->cert, id->certs,
+		    &id->key.rsa, BR_KEYTYPE_SIGN, 0,
+		    br_rsa_pkcs1_sign_get_default());
 	else
 		br_ssl_server_set_single_ec(sc, id->cert, id->certs,
-		    br_skey_decoder_get_ec(&id->key), BR_KEYTYPE_SIGN, 0,
+		    &id->key.ec, BR_KEYTYPE_SIGN, 0,
 		    br_ec_get_default(), br_ecdsa_sign_asn1_get_default());
-	br_ssl_server_set_cache(sc, &cache.vtable);
+	br_ssl_server_set_cache(sc, &cache);
 	if (br_ssl_server_reset(sc) == 0) {
 		tls_fail(t, e);
 		tls_free(t);
@@ -688,7 +660,7 @@ handshake_done(struct tls *t)
 	t->resumed = t->offered_len > 0 && p.session_id_len == t->offered_len &&
 	    memcmp(p.session_id, t->offered, t->offered_len) == 0;
 	if (!t->resumed && p.session_id_len > 0)
-		session_put(t, &p);
+		session_put(&upstream, t->key, t->serial, &p);
 	mem_wipe(&p, sizeof(p));
 	br_ssl_engine_set_x509(t->eng, NULL);
 	tls_chain_free(t->chain);
@@ -807,49 +779,47 @@ tls_free(struct tls *t)
 #define SENT(alert) (BR_ERR_SEND_FATAL_ALERT + (alert))
 #define RECEIVED(alert) (BR_ERR_RECV_FATAL_ALERT + (alert))
 
-#define OURS_REFUSED "the peer does not trust our certificate", \
-	"install its CA there"
+#define OURS_REFUSED \
+	"the peer does not trust our certificate; install its CA there"
 
-/* What is not here gets a general text, or one with details (tls_fail).
- * docs/tls.md explains the same numbers. */
+/* What is not here gets a general text, or one with details (tls_fail). The
+ * error's number is put before the hint. docs/tls.md explains the same
+ * numbers. */
 static const struct {
 	int number;
-	const char *text, *hint;
+	const char *text; /* "what", or "what; hint" */
 } texts[] = {
-	{BR_ERR_UNSUPPORTED_VERSION, "the peer does not speak TLS 1.2",
-	    "is this an https port?"},
-	{BR_ERR_BAD_VERSION, "the peer does not speak TLS 1.2", NULL},
-	{BR_ERR_TOO_LARGE, "a record is too large", NULL},
-	{BR_ERR_BAD_MAC, "a record was damaged on its way", NULL},
-	{BR_ERR_RESUME_MISMATCH, "the server resumed another session",
-	    "it was forgotten, try again"},
+	{BR_ERR_UNSUPPORTED_VERSION, "the peer does not speak TLS 1.2; is "
+	    "this an https port?"},
+	{BR_ERR_BAD_VERSION, "the peer does not speak TLS 1.2"},
+	{BR_ERR_TOO_LARGE, "a record is too large"},
+	{BR_ERR_BAD_MAC, "a record was damaged on its way"},
+	{BR_ERR_RESUME_MISMATCH, "the server resumed another session; it was "
+	    "forgotten, try again"},
 	{BR_ERR_X509_UNSUPPORTED, "a certificate has a signature or key that "
-	    "is not supported (such as RSA-PSS)", NULL},
+	    "is not supported (such as RSA-PSS)"},
 	{BR_ERR_X509_LIMIT_EXCEEDED, "a certificate is over 16 kB or has a "
-	    "key over 4096 bit", NULL},
-	{BR_ERR_X509_BAD_SIGNATURE, "a certificate has a wrong signature",
-	    NULL},
-	{BR_ERR_X509_DN_MISMATCH, "the certificates are out of order",
-	    "the server must send its own first, then each issuer, once"},
+	    "key over 4096 bit"},
+	{BR_ERR_X509_BAD_SIGNATURE, "a certificate has a wrong signature"},
+	{BR_ERR_X509_DN_MISMATCH, "the certificates are out of order; the "
+	    "server must send its own first, then each issuer, once"},
 	{BR_ERR_X509_CRITICAL_EXTENSION, "a certificate has a critical "
-	    "extension that is not supported (such as name constraints)", NULL},
-	{BR_ERR_X509_NOT_CA, "a certificate was signed by one that is no CA",
-	    NULL},
+	    "extension that is not supported (such as name constraints)"},
+	{BR_ERR_X509_NOT_CA, "a certificate was signed by one that is no CA"},
 	{BR_ERR_X509_WEAK_PUBLIC_KEY, "a certificate has an RSA key below "
-	    "2048 bit", NULL},
+	    "2048 bit"},
 	{RECEIVED(BR_ALERT_HANDSHAKE_FAILURE), "the peer found no common "
-	    "cipher suite or curve, or wants a client certificate", NULL},
+	    "cipher suite or curve, or wants a client certificate"},
 	{RECEIVED(BR_ALERT_BAD_CERTIFICATE), OURS_REFUSED},
 	{RECEIVED(BR_ALERT_CERTIFICATE_UNKNOWN), OURS_REFUSED},
 	{RECEIVED(BR_ALERT_UNKNOWN_CA), OURS_REFUSED},
-	{RECEIVED(BR_ALERT_PROTOCOL_VERSION), "the peer refuses TLS 1.2",
-	    "if it wants TLS 1.3, put a proxy that speaks it in between"},
+	{RECEIVED(BR_ALERT_PROTOCOL_VERSION), "the peer refuses TLS 1.2; if "
+	    "it wants TLS 1.3, put a proxy that speaks it in between"},
 	{RECEIVED(BR_ALERT_NO_APPLICATION_PROTOCOL), "the peer does not offer "
-	    "HTTP/1.1", NULL},
+	    "HTTP/1.1"},
 	{SENT(BR_ALERT_HANDSHAKE_FAILURE), "the peer offers no cipher suite "
-	    "or curve that is accepted here", NULL},
-	{SENT(BR_ALERT_PROTOCOL_VERSION), "the peer does not offer TLS 1.2",
-	    NULL},
+	    "or curve that is accepted here"},
+	{SENT(BR_ALERT_PROTOCOL_VERSION), "the peer does not offer TLS 1.2"},
 };
 
 /* Routers start with any time at all, so the clock comes first. */
@@ -891,6 +861,7 @@ tls_fail(struct tls *t, struct err *e)
 	const struct tls_chain_note *note =
 	    t->chain == NULL ? NULL : tls_chain_note(t->chain);
 	int n = tls_errno(t);
+	struct str what, hint;
 	size_t i;
 
 	if (n == 0)
@@ -906,10 +877,13 @@ tls_fail(struct tls *t, struct err *e)
 		return err_set(e, ERR_PEER, "the certificate's issuer \"%s\" is "
 		    "not trusted (TLS error %d); add its root to ca_file",
 		    note->issuer, n);
-	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
-		if (texts[i].number == n)
-			return err_set(e, ERR_PEER, "%s (TLS error %d)%s%s",
-			    texts[i].text, n, texts[i].hint == NULL ? "" : "; ",
-			    texts[i].hint == NULL ? "" : texts[i].hint);
+	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		if (texts[i].number != n)
+			continue;
+		hint = str_of(texts[i].text);
+		str_cut(&hint, ';', &what);
+		return err_set(e, ERR_PEER, "%.*s (TLS error %d)%s%.*s",
+		    STR_ARG(what), n, hint.n > 0 ? ";" : "", STR_ARG(hint));
+	}
 	return fail_general(e, n);
 }

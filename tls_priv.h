@@ -34,6 +34,21 @@ void tls_chain_free(struct tls_chain *c);
 const br_x509_class **tls_chain_x509(struct tls_chain *c);
 const struct tls_chain_note *tls_chain_note(const struct tls_chain *c);
 
+/* The public key of a certificate (RSA or EC), in whose DER it stays. -1:
+ * another kind of key, or no certificate. Nothing else is checked. */
+int tls_cert_key(struct str der, br_x509_pkey *pk);
+
+/* A private key, in whose DER its numbers stay. */
+struct tls_secret {
+	bool is_rsa; /* else ec */
+	br_rsa_private_key rsa;
+	br_ec_private_key ec;
+};
+
+/* PKCS#8 or the traditional forms. -1: another kind of key, or none. Whether
+ * its numbers fit together, only its use tells. */
+int tls_secret_read(struct str der, struct tls_secret *k);
+
 /* The reading with this number is gone: forget the sessions that rest on it. */
 void tls_sessions_forget(uint32_t serial);
 

@@ -10,9 +10,10 @@
  * checks, RSA-PSS, keys over 4096 bit. See docs/tls.md.
  *
  * Speaks: PEM (RFC 7468, read loosely: any line end, any line length, text
- * between the blocks), as much DER (X.690) as leads to the two names of a
- * certificate (RFC 5280 4.1). BearSSL reads the rest; its decoders get each
- * certificate in one piece and are never fed again (docs/tls.md, rule 3).
+ * between the blocks), as much DER (X.690) as leads to the names, the key and
+ * the basic constraints of a certificate (RFC 5280 4.1). What a peer sends is
+ * judged by BearSSL, which gets each certificate in one piece (docs/tls.md,
+ * rule 3).
  *
  * Limits: bundle 8 MB, certificate 16 kB, 8 roots of one name.
  */
@@ -29,11 +30,13 @@
 #define BUNDLE_MAX  (8u << 20) /* usual ones have 230 kB */
 #define BLOCK_MAX   24576      /* TLS_CERT_MAX in base64, with line ends */
 #define ANCHORS_MAX 8          /* roots of one name; mostly there is one */
+#define KEY_MAX     576        /* of a root, as DER: RSA of 4096 bit */
 #define LOOK_MS     1000       /* the bundle's stat is read so often at most */
 #define RSA_MIN_BYTES 256     /* 2048 bit; BearSSL alone takes 1024 */
 
-enum { DER_INT = 0x02, DER_OID = 0x06, DER_SEQ = 0x30, DER_SET = 0x31,
-	DER_CONTEXT_0 = 0xa0 };
+enum { DER_BOOL = 0x01, DER_INT = 0x02, DER_BITS = 0x03, DER_OCTETS = 0x04,
+	DER_OID = 0x06, DER_SEQ = 0x30, DER_SET = 0x31, DER_CONTEXT_0 = 0xa0,
+	DER_CONTEXT_3 = 0xa3 };
 
 struct root {
 	uint32_t hash; /* of the subject name's DER */
@@ -69,7 +72,6 @@ struct tls_trust {
 struct tls_chain {
 	const br_x509_class *vtable; /* first: all that the engine sees */
 	br_x509_minimal_context mini;
-	br_x509_decoder_context decoder;
 	struct tls_index *ix;
 	struct buf cert;  /* the one that is coming in */
 	struct buf block; /* a root as PEM, and as DER */
@@ -78,7 +80,7 @@ struct tls_chain {
 	unsigned failed;  /* our own error for end_chain, or 0 */
 	size_t anchors;
 	br_x509_trust_anchor anchor[ANCHORS_MAX];
-	unsigned char key[ANCHORS_MAX][BR_X509_BUFSIZE_KEY];
+	char key[ANCHORS_MAX][KEY_MAX]; /* as DER, the anchors point there */
 	struct tls_chain_note note;
 };
 
@@ -158,11 +160,13 @@ tls_pem_next(struct str *s, struct str *label, struct buf *der)
 
 /* Takes the first element of s: its content, and all of it with tag and
  * length (whole may be NULL). Fails when it has another tag or does not fit;
- * tag 0 takes any. Lengths over 64 kB are not DER of ours. */
+ * tag 0 takes any. Lengths over 64 kB are not DER of ours. With body == s it
+ * is entered. */
 static int
 der_take(struct str *s, unsigned char tag, struct str *body, struct str *whole)
 {
 	const unsigned char *p = (const unsigned char *)s->p;
+	struct str all = *s;
 	size_t head = 2, n;
 
 	if (s->n < 2 || (tag != 0 && p[0] != tag))
@@ -179,31 +183,175 @@ der_take(struct str *s, unsigned char tag, struct str *body, struct str *whole)
 	}
 	if (n > s->n - head)
 		return -1;
-	*body = str_sub(*s, head, n);
+	*s = str_sub(all, head + n, all.n);
 	if (whole != NULL)
-		*whole = str_sub(*s, 0, head + n);
-	*s = str_sub(*s, head + n, s->n);
+		*whole = str_sub(all, 0, head + n);
+	*body = str_sub(all, head, n);
 	return 0;
 }
 
 /* Issuer and subject of a certificate, as DER with tag and length: what two
- * equal names have in common byte by byte (BearSSL compares so, too). */
+ * equal names have in common byte by byte (BearSSL compares so, too). *rest:
+ * what follows, from the key on. */
 static int
-cert_names(struct str der, struct str *issuer, struct str *subject)
+cert_names(struct str der, struct str *issuer, struct str *subject,
+    struct str *rest)
 {
-	struct str cert, tbs, body;
+	struct str cert, body;
 
 	if (der_take(&der, DER_SEQ, &cert, NULL) < 0 || der.n != 0 ||
-	    der_take(&cert, DER_SEQ, &tbs, NULL) < 0)
+	    der_take(&cert, DER_SEQ, rest, NULL) < 0)
 		return -1;
-	der_take(&tbs, DER_CONTEXT_0, &body, NULL); /* version, optional */
-	if (der_take(&tbs, DER_INT, &body, NULL) < 0 || /* serial number */
-	    der_take(&tbs, DER_SEQ, &body, NULL) < 0 || /* algorithm */
-	    der_take(&tbs, DER_SEQ, &body, issuer) < 0 ||
-	    der_take(&tbs, DER_SEQ, &body, NULL) < 0 || /* validity */
-	    der_take(&tbs, DER_SEQ, &body, subject) < 0)
+	der_take(rest, DER_CONTEXT_0, &body, NULL); /* version, optional */
+	if (der_take(rest, DER_INT, &body, NULL) < 0 || /* serial number */
+	    der_take(rest, DER_SEQ, &body, NULL) < 0 || /* algorithm */
+	    der_take(rest, DER_SEQ, &body, issuer) < 0 ||
+	    der_take(rest, DER_SEQ, &body, NULL) < 0 || /* validity */
+	    der_take(rest, DER_SEQ, &body, subject) < 0)
 		return -1;
 	return 0;
+}
+
+#define OID_RSA STR("\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01")
+#define OID_EC STR("\x2a\x86\x48\xce\x3d\x02\x01")
+
+/* BearSSL's number of the curve that is the first element of s, 0 = none. */
+static int
+curve_of(struct str s)
+{
+	struct str oid;
+
+	if (der_take(&s, DER_OID, &oid, NULL) < 0)
+		return 0;
+	if (str_eq(oid, STR("\x2a\x86\x48\xce\x3d\x03\x01\x07")))
+		return BR_EC_secp256r1;
+	if (str_eq(oid, STR("\x2b\x81\x04\x00\x22")))
+		return BR_EC_secp384r1;
+	return str_eq(oid, STR("\x2b\x81\x04\x00\x23")) ?
+	    BR_EC_secp521r1 : 0;
+}
+
+/* SubjectPublicKeyInfo (RFC 5280 4.1, keys: RFC 3279 2.3, RFC 5480). */
+static int
+spki_key(struct str spki, br_x509_pkey *pk)
+{
+	struct str algorithm, oid, bits, n, exp;
+
+	if (der_take(&spki, DER_SEQ, &algorithm, NULL) < 0 ||
+	    der_take(&algorithm, DER_OID, &oid, NULL) < 0 ||
+	    der_take(&spki, DER_BITS, &bits, NULL) < 0)
+		return -1;
+	bits = str_sub(bits, 1, bits.n); /* the count of unused bits, 0 */
+	if (str_eq(oid, OID_RSA)) {
+		if (der_take(&bits, DER_SEQ, &bits, NULL) < 0 ||
+		    der_take(&bits, DER_INT, &n, NULL) < 0 ||
+		    der_take(&bits, DER_INT, &exp, NULL) < 0)
+			return -1;
+		pk->key_type = BR_KEYTYPE_RSA;
+		pk->key.rsa = (br_rsa_public_key){(unsigned char *)n.p, n.n,
+		    (unsigned char *)exp.p, exp.n};
+		return 0;
+	}
+	pk->key_type = BR_KEYTYPE_EC;
+	pk->key.ec = (br_ec_public_key){curve_of(algorithm),
+	    (unsigned char *)bits.p, bits.n};
+	return str_eq(oid, OID_EC) && pk->key.ec.curve != 0 ? 0 : -1;
+}
+
+/* The numbers of RSAPrivateKey from the modulus on (RFC 8017 A.1.2). */
+static int
+rsa_secret(struct str s, br_rsa_private_key *k)
+{
+	struct str v[8]; /* n, e, d, p, q, dp, dq, iq */
+	size_t i;
+
+	for (i = 0; i < 8; i++)
+		if (der_take(&s, DER_INT, &v[i], NULL) < 0)
+			return -1;
+	while (v[0].n > 0 && v[0].p[0] == 0)
+		v[0] = str_sub(v[0], 1, v[0].n);
+	k->n_bitlen = (uint32_t)v[0].n * 8;
+	for (i = 0x80; v[0].n > 0 && (i & (unsigned char)v[0].p[0]) == 0;
+	    i >>= 1)
+		k->n_bitlen--;
+	k->p = (unsigned char *)v[3].p;
+	k->plen = v[3].n;
+	k->q = (unsigned char *)v[4].p;
+	k->qlen = v[4].n;
+	k->dp = (unsigned char *)v[5].p;
+	k->dplen = v[5].n;
+	k->dq = (unsigned char *)v[6].p;
+	k->dqlen = v[6].n;
+	k->iq = (unsigned char *)v[7].p;
+	k->iqlen = v[7].n;
+	return 0;
+}
+
+/* PKCS#8 is RFC 5208, ECPrivateKey RFC 5915 section 3. All three forms begin
+ * with a version. */
+int
+tls_secret_read(struct str der, struct tls_secret *k)
+{
+	struct str body, number, oid = {NULL, 0}, algorithm = {NULL, 0};
+
+	memset(k, 0, sizeof(*k));
+	if (der_take(&der, DER_SEQ, &body, NULL) < 0 ||
+	    der_take(&body, DER_INT, &number, NULL) < 0)
+		return -1;
+	if (der_take(&body, DER_SEQ, &algorithm, NULL) == 0 &&
+	    (der_take(&algorithm, DER_OID, &oid, NULL) < 0 ||
+	    (!str_eq(oid, OID_RSA) && !str_eq(oid, OID_EC)) ||
+	    der_take(&body, DER_OCTETS, &body, NULL) < 0 ||
+	    der_take(&body, DER_SEQ, &body, NULL) < 0 ||
+	    der_take(&body, DER_INT, &number, NULL) < 0))
+		return -1;
+	if (der_take(&body, DER_OCTETS, &number, NULL) < 0) {
+		k->is_rsa = true;
+		return rsa_secret(body, &k->rsa);
+	}
+	k->ec.x = (unsigned char *)number.p;
+	k->ec.xlen = number.n;
+	if (oid.n == 0 && der_take(&body, DER_CONTEXT_0, &algorithm, NULL) < 0)
+		return -1;
+	k->ec.curve = curve_of(algorithm);
+	return k->ec.curve == 0 ? -1 : 0;
+}
+
+/* Do the extensions, in what follows the key, say that it is a CA's? */
+static bool
+says_ca(struct str rest)
+{
+	struct str list, ext, oid, body;
+
+	/* Before them there may be two unique ids that nobody uses. */
+	while (der_take(&rest, DER_CONTEXT_3, &list, NULL) < 0)
+		if (der_take(&rest, 0, &body, NULL) < 0)
+			return false;
+	if (der_take(&list, DER_SEQ, &list, NULL) < 0)
+		return false;
+	while (der_take(&list, DER_SEQ, &ext, NULL) == 0) {
+		if (der_take(&ext, DER_OID, &oid, NULL) < 0)
+			return false;
+		if (!str_eq(oid, STR("\x55\x1d\x13"))) /* basicConstraints */
+			continue;
+		der_take(&ext, DER_BOOL, &body, NULL); /* critical, optional */
+		return der_take(&ext, DER_OCTETS, &body, NULL) == 0 &&
+		    der_take(&body, DER_SEQ, &body, NULL) == 0 &&
+		    der_take(&body, DER_BOOL, &body, NULL) == 0 &&
+		    body.n == 1 && body.p[0] != 0;
+	}
+	return false;
+}
+
+int
+tls_cert_key(struct str der, br_x509_pkey *pk)
+{
+	struct str issuer, subject, rest, spki;
+
+	if (cert_names(der, &issuer, &subject, &rest) < 0 ||
+	    der_take(&rest, DER_SEQ, &spki, NULL) < 0)
+		return -1;
+	return spki_key(spki, pk);
 }
 
 /* What people call this name: its common name, else its organisation, else
@@ -280,7 +428,7 @@ read_at(int fd, size_t off, size_t n, struct buf *b)
 static unsigned
 index_scan(struct tls_index *ix, struct str text, struct buf *der)
 {
-	struct str rest = text, label, issuer, subject;
+	struct str rest = text, label, issuer, subject, after;
 	struct root r;
 	unsigned broken = 0;
 	int found;
@@ -293,7 +441,7 @@ index_scan(struct tls_index *ix, struct str text, struct buf *der)
 		if (found > 0 && !str_eq(label, STR("CERTIFICATE")))
 			continue;
 		if (found < 0 ||
-		    cert_names(buf_str(der), &issuer, &subject) < 0) {
+		    cert_names(buf_str(der), &issuer, &subject, &after) < 0) {
 			broken++;
 			continue;
 		}
@@ -531,30 +679,21 @@ static void
 anchor_add(struct tls_chain *c, struct str dn, bool ca)
 {
 	br_x509_trust_anchor *ta = &c->anchor[c->anchors];
-	unsigned char *key = c->key[c->anchors];
-	struct str issuer, subject;
-	br_x509_pkey *pk;
+	char *key = c->key[c->anchors];
+	struct str issuer, subject, rest, spki;
 
-	if (cert_names(buf_str(&c->der), &issuer, &subject) < 0 ||
-	    !str_eq(subject, dn))
+	if (cert_names(buf_str(&c->der), &issuer, &subject, &rest) < 0 ||
+	    !str_eq(subject, dn) ||
+	    der_take(&rest, DER_SEQ, &spki, NULL) < 0 || spki.n > KEY_MAX ||
+	    says_ca(rest) != ca)
 		return;
-	br_x509_decoder_init(&c->decoder, NULL, NULL);
-	br_x509_decoder_push(&c->decoder, c->der.p, c->der.len);
-	pk = br_x509_decoder_get_pkey(&c->decoder);
-	if (pk == NULL || (br_x509_decoder_isCA(&c->decoder) != 0) != ca)
+	/* The next root will be in c->der before this one is used. */
+	memcpy(key, spki.p, spki.n);
+	if (spki_key((struct str){key, spki.n}, &ta->pkey) < 0)
 		return;
-	*ta = (br_x509_trust_anchor){{(unsigned char *)dn.p, dn.n},
-	    ca ? BR_X509_TA_CA : 0, *pk};
-	if (pk->key_type == BR_KEYTYPE_RSA) {
-		memcpy(key, pk->key.rsa.n, pk->key.rsa.nlen);
-		ta->pkey.key.rsa.n = key;
-		key += pk->key.rsa.nlen;
-		memcpy(key, pk->key.rsa.e, pk->key.rsa.elen);
-		ta->pkey.key.rsa.e = key;
-	} else {
-		memcpy(key, pk->key.ec.q, pk->key.ec.qlen);
-		ta->pkey.key.ec.q = key;
-	}
+	ta->dn.data = (unsigned char *)dn.p;
+	ta->dn.len = dn.n;
+	ta->flags = ca ? BR_X509_TA_CA : 0;
 	c->anchors++;
 }
 
@@ -634,13 +773,13 @@ static void
 chain_cert_end(const br_x509_class **ctx)
 {
 	struct tls_chain *c = chain_of(ctx);
-	struct str issuer, subject;
+	struct str issuer, subject, rest;
 
 	if (c->cert.bad)
 		chain_starve(c);
 	c->anchors = 0;
 	if (c->failed == 0 &&
-	    cert_names(buf_str(&c->cert), &issuer, &subject) == 0) {
+	    cert_names(buf_str(&c->cert), &issuer, &subject, &rest) == 0) {
 		anchors_find(c, issuer, true);
 		if (c->certs == 0)
 			anchors_find(c, subject, false);

@@ -15,14 +15,20 @@
 #define KEY_MAX 1024 /* bytes; longer ones are never good */
 
 static struct {
-	pthread_once_t once;
+	pthread_mutex_t lock;
+	bool ready; /* constant from then on */
 	unsigned char salt[SALT];
-} state = { .once = PTHREAD_ONCE_INIT };
+} state = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
+/* The first comer makes the salt; the others wait for it. */
 static void
 make_salt(void)
 {
-	random_fill(state.salt, sizeof(state.salt));
+	pthread_mutex_lock(&state.lock);
+	if (!state.ready)
+		random_fill(state.salt, sizeof(state.salt));
+	state.ready = true;
+	pthread_mutex_unlock(&state.lock);
 }
 
 bool
@@ -51,7 +57,7 @@ keys_good(const struct conf *c, struct str presented)
 	bool good = false;
 	size_t i;
 
-	pthread_once(&state.once, make_salt);
+	make_salt();
 	if (presented.n == 0 || presented.n > KEY_MAX)
 		return false;
 	hash(presented, got);

@@ -713,7 +713,7 @@ test_paths(void)
 	c->api_keys_file = STR("keys.json");
 	buf_init(&b, 4096);
 	conf_each_path(c, note_path, &b);
-	CHECK_STR(buf_str(&b), STR("r /ca\nr c\nr /k/k\nw /st\nw /co\nw .\n"
+	CHECK_STR(buf_str(&b), STR("r c\nr /k/k\nw /st\nr /ca\nw /co\nw .\n"
 	    "w /run/a\nr /a/k\nw /tok\nr /o/t\n"));
 	buf_free(&b);
 	conf_unref(c);

@@ -143,11 +143,12 @@ test_full(void)
 static void
 test_age(void)
 {
-	int64_t t = now_ms(), due;
+	int64_t t = now_ms(), put, due;
 	int fa, fb;
 
 	pool_put(1, pair_new(&fa));
-	while (now_ms() == t)
+	put = now_ms(); /* at the earliest: the second must be younger */
+	while (now_ms() == put)
 		;
 	pool_put(2, pair_new(&fb));
 	due = pool_reap(now_ms());

@@ -78,8 +78,11 @@ make_conf(void)
 	buf_init(&b, 4096);
 	buf_fmt(&b, "listen = unix:%s/run/s\nstate_dir = %s/state\n"
 	    "counters_dir = %s/count\nca_file = %s/ca/ca.pem\n"
-	    "tls_cert = %s/link/c.pem\ntls_key = %s/later/key.pem\n", home,
-	    home, home, home, home, home);
+	    "tls_cert = %s/link/c.pem\ntls_key = %s/later/key.pem\n"
+	    /* missing with its directory: nothing above may come in for it */
+	    "[provider far]\ntype = openai\nbase_url = http://127.0.0.1:9/v1\n"
+	    "api_key_file = %s/none/deep/key\n", home, home, home, home, home,
+	    home, home);
 	c = conf_parse(buf_str(&b), "t.conf", &e);
 	buf_free(&b);
 	if (c == NULL) {

@@ -30,6 +30,34 @@ within(struct str part, struct str all)
 	    part.p + part.n <= all.p + all.n);
 }
 
+static bool
+inside(const unsigned char *p, size_t n, struct str all)
+{
+	return within((struct str){(const char *)p, n}, all);
+}
+
+/* Keys borrow from what they were read from. */
+static void
+check_keys(struct str der)
+{
+	struct tls_secret k;
+	br_x509_pkey pk;
+
+	if (tls_cert_key(der, &pk) == 0)
+		must(pk.key_type == BR_KEYTYPE_RSA ?
+		    inside(pk.key.rsa.n, pk.key.rsa.nlen, der) &&
+		    inside(pk.key.rsa.e, pk.key.rsa.elen, der) :
+		    inside(pk.key.ec.q, pk.key.ec.qlen, der));
+	if (tls_secret_read(der, &k) == 0)
+		must(k.is_rsa ? inside(k.rsa.p, k.rsa.plen, der) &&
+		    inside(k.rsa.q, k.rsa.qlen, der) &&
+		    inside(k.rsa.dp, k.rsa.dplen, der) &&
+		    inside(k.rsa.dq, k.rsa.dqlen, der) &&
+		    inside(k.rsa.iq, k.rsa.iqlen, der) &&
+		    k.rsa.n_bitlen <= 8 * der.n :
+		    inside(k.ec.x, k.ec.xlen, der));
+}
+
 /* A chain of this one certificate, with itself among the roots. */
 static void
 check_cert(struct str der)
@@ -38,16 +66,17 @@ check_cert(struct str der)
 	struct tls_trust trust = {.lock = PTHREAD_MUTEX_INITIALIZER,
 	    .ix = &ix, .looked_ms = now_ms()};
 	struct tls_chain *c = tls_chain_new(&trust, STR("upstream.test"), NULL);
-	struct str issuer, subject, all = {NULL, 0};
+	struct str issuer, subject, rest, all = {NULL, 0};
 
 	if (c == NULL)
 		return;
-	if (cert_names(der, &issuer, &subject) == 0) {
+	check_keys(der);
+	if (cert_names(der, &issuer, &subject, &rest) == 0) {
 		must(within(issuer, der) && within(subject, der));
 		must(within(dn_shown(issuer), issuer));
 		buf_adds(&c->der, der);
 		all = buf_str(&c->der);
-		cert_names(all, &issuer, &subject);
+		cert_names(all, &issuer, &subject, &rest);
 		anchor_add(c, subject, true);
 		anchor_add(c, subject, false);
 		must(c->anchors <= 1);
