@@ -33,6 +33,16 @@ struct conf_list {
 	size_t n;
 };
 
+/* "http://host[:port][/path]" or https, split: slices of the text. */
+struct conf_url {
+	bool tls;
+	struct str host; /* without brackets */
+	unsigned port;
+	struct str path; /* without slashes at the end */
+};
+int conf_url_split(struct str s, struct conf_url *u, struct err *e);
+bool conf_loopback(struct str host); /* a name or IP of this machine */
+
 struct provider {
 	struct str name;
 	unsigned line; /* of its section in the file; 0: not from there */
@@ -48,7 +58,15 @@ struct provider {
 	struct str api_key;    /* resolved: api_key, _file, _env, environment */
 	const char *key_source; /* "api_key", "ANTHROPIC_API_KEY", NULL = none */
 	struct str api_key_file, api_key_env, oauth_token_file;
+	bool key_ambient; /* from ANTHROPIC_API_KEY or OPENAI_API_KEY: comes
+	                   * behind a stored login */
 	struct str token_file; /* TOKEN_FILE, CHATGPT_TOKEN_FILE: its login */
+	/* an access token from --token, a variable or oauth_token_file: goes
+	 * before api_key and a stored login, is never written to disk */
+	struct str oauth_token;
+	const char *oauth_source; /* name of flag, variable or key; NULL: none */
+	struct str account_id;    /* CHATGPT_ACCOUNT_ID */
+	struct str env_refresh;   /* CHATGPT_REFRESH_TOKEN */
 	struct str oauth_hosts, redirect_uri, client_id, scope, auth_url;
 	struct conf_list authorize_url, token_url;
 	struct conf_list models; /* ids that it serves; "*" = the rest */

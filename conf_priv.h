@@ -94,17 +94,7 @@ bool conf_secretive(struct str v);
 
 /* ---- values ---- */
 
-struct conf_url {
-	bool tls;
-	struct str host; /* without brackets */
-	unsigned port;
-	struct str path; /* without slashes at the end */
-};
-
-/* "http://host[:port][/path]" or https; slices of s. ERR_INPUT. */
-int conf_url_split(struct str s, struct conf_url *u, struct err *e);
 bool conf_name_ok(struct str name);     /* of a provider */
-bool conf_loopback(struct str host);    /* a name or IP of this machine */
 bool conf_private(struct str host);     /* most likely on the own network */
 /* Only the form of a text. -1: ERR_INPUT with what was expected. */
 int conf_check(enum conf_check check, struct str v, struct err *e);

@@ -107,6 +107,9 @@ enum stop_kind {
 	STOP_SEQUENCE
 };
 
+/* Whose opaque reasoning it is (neutral.h, "reasoning that travels"). */
+enum seal_maker { SEAL_NONE, SEAL_ANTHROPIC, SEAL_OPENAI };
+
 /* Strictest discipline of the three: start, then blocks one at a time (open,
  * deltas, close), usage at any time, then stop or error. text slices are JSON
  * string contents, escaped already; none may end inside of an escape or of a
@@ -115,7 +118,7 @@ enum event_type {
 	EV_START,
 	EV_OPEN,  /* kind; calls: id, name, namespace */
 	EV_DELTA, /* text: a piece of the block (calls: of their arguments) */
-	EV_CLOSE,
+	EV_CLOSE, /* reasoning: maker, sealed, redacted */
 	EV_USAGE,
 	EV_STOP,
 	EV_ERROR
@@ -127,6 +130,9 @@ struct event {
 	struct str id, name;  /* escaped already */
 	struct str namespace; /* the same; only Responses shows it */
 	struct str text;
+	enum seal_maker maker; /* NONE: no opaque text came */
+	struct str sealed;     /* the maker's own text, escaped */
+	bool redacted;         /* Anthropic's redacted_thinking: sealed only */
 	struct usage usage;
 	enum stop_kind stop;
 	struct str stop_sequence;
@@ -142,6 +148,10 @@ struct answer {
 	struct str model;   /* as the client wrote it, escaped */
 	int64_t created;    /* Unix seconds */
 	struct buf *out;    /* where bytes go */
+	struct str seal_tag; /* of provider and model; absent: nothing opaque
+	                      * goes into a foreign field */
+	const char *reasoning_field; /* chat: "reasoning_content" unless set;
+	                              * NULL: reasoning is not shown */
 	bool bad; /* events out of order, or a buffer was too small */
 	/* private */
 	struct buf blocks; /* finished blocks as JSON, comma separated */

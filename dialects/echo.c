@@ -80,7 +80,7 @@ find_tool(struct wish *w, struct json_value tools)
 
 /* The last text among content parts (or of a plain string). */
 static struct str
-text_of(struct wish *w, struct json_value content)
+text_in(struct wish *w, struct json_value content)
 {
 	struct json_walk i;
 	struct str last = { NULL, 0 };
@@ -103,7 +103,7 @@ text_of(struct wish *w, struct json_value content)
 static void
 note_result(struct wish *w, struct json_value content)
 {
-	w->result = text_of(w, content);
+	w->result = text_in(w, content);
 	w->results++;
 	w->from_tool = true;
 }
@@ -114,7 +114,7 @@ note_result(struct wish *w, struct json_value content)
 static void
 note_user(struct wish *w, struct json_value content)
 {
-	struct str text = text_of(w, content);
+	struct str text = text_in(w, content);
 	struct json_walk i;
 
 	w->from_tool = false;
@@ -149,7 +149,7 @@ read_item(struct wish *w, struct json_value item)
 	else if (json_is(role, STR("user")))
 		note_user(w, content);
 	else
-		text_of(w, content);
+		text_in(w, content);
 }
 
 static void
@@ -160,7 +160,7 @@ read_wish(struct wish *w, enum dialect d, struct str body)
 	struct json_walk i;
 
 	*w = (struct wish){ .d = d };
-	text_of(w, json_get(root, responses ? "instructions" : "system"));
+	text_in(w, json_get(root, responses ? "instructions" : "system"));
 	find_tool(w, json_get(root, "tools"));
 	list = json_get(root, responses ? "input" : "messages");
 	if (responses && list.type == JSON_STRING) {

@@ -6,7 +6,7 @@
 #ifndef LLMUX_DIALECT_OPS_H
 #define LLMUX_DIALECT_OPS_H
 
-#include "dialect.h"
+#include "neutral.h"
 
 struct dialect_ops {
 	const char *name;
@@ -20,6 +20,18 @@ struct dialect_ops {
 	/* ev fits the order; a->usage, a->text and what EV_OPEN gave are up to
 	 * date; a delta is never empty and has no lone surrogate */
 	void (*event)(struct answer *a, const struct event *ev);
+
+	/* translation (neutral.h): what neutral_* and reader_* call */
+	int (*read)(struct neutral *q, struct failure *f);
+	int (*fit)(struct neutral *q, struct failure *f);
+	void (*write)(const struct neutral *q, struct json_out *o);
+	/* the JSON Pointer of a place in a request of this dialect */
+	void (*pointer)(struct at at, struct buf *out);
+	size_t reader_size; /* of r->own, zeroed by reader_init */
+	int (*feed)(struct reader *r, struct str name, struct str data);
+	int (*finish)(struct reader *r);
+	int (*whole)(struct reader *r, struct json_value root);
+	void (*drop)(struct reader *r); /* what own holds, not own itself */
 };
 
 extern const struct dialect_ops chat_ops, responses_ops, messages_ops;
