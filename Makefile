@@ -26,13 +26,23 @@ CPPFLAGS = -D_POSIX_C_SOURCE=200809L $(BEARSSL_INC) $(OPTIONS)
 LIBS = $(BEARSSL_LIB) -lpthread
 
 OBJS = base.o text.o json.o jsondoc.o tls.o tls_trust.o net.o net_addr.o \
-	net_open.o http.o sse.o pool.o conf.o conf_keys.o conf_env.o conf_creds.o \
-	conf_print.o sandbox.o clients.o route.o gate.o reply.o forward.o \
-	pass.o relay.o serve.o admin/keys.o admin/usage.o dialects/dialect.o \
-	dialects/chat.o dialects/responses.o dialects/anthropic.o \
-	dialects/echo.o dialects/models.o
-UNITS = base json jsondoc tls net net_addr net_open pool http http_conn sse conf conf_env sandbox dialects \
-	route clients
+	net_open.o http.o sse.o pool.o conf.o conf_keys.o conf_env.o \
+	conf_creds.o conf_print.o sandbox.o clients.o fetch.o oauth.o \
+	oauth_wire.o oauth_device.o oauth_file.o oauth_keep.o oauth_idle.o route.o gate.o \
+	reply.o forward.o pass.o translate.o recall.o body.o builtin.o relay.o serve.o admin/keys.o admin/key.o \
+	admin/usage.o admin/quota.o admin/control.o admin/status.o \
+	admin/term.o admin/login.o admin/login_code.o admin/callback.o \
+	admin/menu.o admin/import.o dialects/dialect.o dialects/neutral.o \
+	dialects/neutral_error.o dialects/seal.o dialects/chat.o \
+	dialects/chat_request.o dialects/chat_write.o dialects/chat_reader.o \
+	dialects/responses.o dialects/responses_request.o \
+	dialects/responses_write.o dialects/responses_reader.o \
+	dialects/chatgpt.o dialects/anthropic.o dialects/anthropic_request.o \
+	dialects/anthropic_fit.o dialects/anthropic_write.o \
+	dialects/anthropic_reader.o dialects/echo.o dialects/models.o
+UNITS = base json jsondoc tls net net_addr net_open pool http http_conn sse \
+	conf conf_env sandbox dialects route clients oauth oauth_wire oauth_file keys \
+	quota control login
 FUZZ = json head chunk sse conf pem
 
 all: llmux

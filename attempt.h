@@ -3,13 +3,18 @@
 #ifndef LLMUX_ATTEMPT_H
 #define LLMUX_ATTEMPT_H
 
+#include "oauth.h"
 #include "request.h"
+
+struct translation;
 
 struct attempt {
 	struct request *r;
 	const struct provider *p;
 	struct str model;
 	bool last;            /* no other provider comes after this one */
+	struct credential cred;
+	struct translation *tr; /* translate.c; NULL: the bytes pass */
 	struct net_conn *up;  /* NULL: none, or it went to the pool */
 	struct http_body body;
 	bool early;           /* the answer came before our body was out */
@@ -19,6 +24,11 @@ struct attempt {
 };
 
 /* ---- pass.c ---- */
+
+/* Fields of the upstream's head that the client may want, into r->fields. */
+void attempt_fields(struct attempt *a);
+/* Is the next provider of a chain asked after this status? */
+bool attempt_may_switch(int status);
 
 /* Bring the answer whose head is in r->up_head to the client. */
 enum outcome pass_answer(struct attempt *a);

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h> /* rename, nothing else */
 #include <stdlib.h>
@@ -119,6 +120,24 @@ static struct {
 	uint64_t total, used;
 } account = { PTHREAD_MUTEX_INITIALIZER, 0, 0 };
 
+/*
+ * Large blocks that were freed, kept for the next one who wants such a size:
+ * what the kernel asks for fresh pages is more than all else that a large body
+ * costs. Guarded by account's lock; their bytes stay in account.used.
+ */
+#define BLOCKS_MAX 16
+#define BLOCKS_LEAST (1024 * 1024)
+
+static struct {
+	struct {
+		void *p;
+		size_t n;
+		int64_t since;
+	} slot[BLOCKS_MAX];
+	size_t count;
+	uint64_t sum;
+} blocks;
+
 void
 mem_limit(uint64_t total)
 {
@@ -127,16 +146,32 @@ mem_limit(uint64_t total)
 	pthread_mutex_unlock(&account.lock);
 }
 
+/* With the lock. */
+static bool
+reserve(size_t n)
+{
+	bool ok = account.total == 0 || (n <= account.total &&
+	    account.used <= account.total - n);
+
+	if (ok)
+		account.used += n;
+	return ok;
+}
+
 bool
 mem_reserve(size_t n)
 {
 	bool ok;
 
 	pthread_mutex_lock(&account.lock);
-	ok = account.total == 0 || (n <= account.total &&
-	    account.used <= account.total - n);
+	ok = reserve(n);
+	pthread_mutex_unlock(&account.lock);
+	/* What only waits to be used again must not stand in the way. */
 	if (ok)
-		account.used += n;
+		return true;
+	mem_blocks_reap(INT64_MAX);
+	pthread_mutex_lock(&account.lock);
+	ok = reserve(n);
 	pthread_mutex_unlock(&account.lock);
 	return ok;
 }
@@ -155,9 +190,99 @@ mem_reserved(void)
 	uint64_t n;
 
 	pthread_mutex_lock(&account.lock);
-	n = account.used;
+	n = account.used - blocks.sum;
 	pthread_mutex_unlock(&account.lock);
 	return n;
+}
+
+/* Slot i goes; its block is the caller's now. With the lock. */
+static void *
+block_out(size_t i, size_t *n)
+{
+	void *p = blocks.slot[i].p;
+
+	*n = blocks.slot[i].n;
+	blocks.sum -= *n;
+	blocks.slot[i] = blocks.slot[--blocks.count];
+	return p;
+}
+
+void *
+mem_block(size_t n, size_t *size)
+{
+	size_t i, best = BLOCKS_MAX;
+	void *p = NULL;
+
+	n = n > SIZE_MAX - 4096 ? n : MEM_BLOCK(n);
+	pthread_mutex_lock(&account.lock);
+	for (i = 0; i < blocks.count; i++)
+		if (blocks.slot[i].n >= n && blocks.slot[i].n - n <= n / 4 &&
+		    (best == BLOCKS_MAX ||
+		    blocks.slot[i].n < blocks.slot[best].n))
+			best = i;
+	if (best < BLOCKS_MAX)
+		p = block_out(best, size);
+	pthread_mutex_unlock(&account.lock);
+	if (p != NULL || !mem_reserve(n))
+		return p;
+	p = mem_alloc(n);
+	*size = n;
+	if (p == NULL)
+		mem_release(n);
+	return p;
+}
+
+void
+mem_block_free(void *p, size_t size)
+{
+	uint64_t cap = BLOCKS_LEAST;
+
+	if (p == NULL)
+		return;
+	pthread_mutex_lock(&account.lock);
+	if (account.total / 8 > cap)
+		cap = account.total / 8;
+	if (blocks.count < BLOCKS_MAX && size <= cap &&
+	    blocks.sum <= cap - size) {
+		blocks.slot[blocks.count].p = p;
+		blocks.slot[blocks.count].n = size;
+		blocks.slot[blocks.count++].since = now_ms();
+		blocks.sum += size;
+		p = NULL;
+	}
+	pthread_mutex_unlock(&account.lock);
+	if (p == NULL)
+		return;
+	mem_free(p);
+	mem_release(size);
+}
+
+int64_t
+mem_blocks_reap(int64_t now)
+{
+	int64_t due;
+	size_t i, n;
+	void *p;
+
+	do {
+		p = NULL;
+		due = DUE_NEVER;
+		pthread_mutex_lock(&account.lock);
+		for (i = 0; i < blocks.count && p == NULL; i++) {
+			int64_t end = blocks.slot[i].since + BLOCK_IDLE_MS;
+
+			if (end <= now)
+				p = block_out(i, &n);
+			else if (end < due)
+				due = end;
+		}
+		pthread_mutex_unlock(&account.lock);
+		if (p != NULL) {
+			mem_free(p);
+			mem_release(n);
+		}
+	} while (p != NULL);
+	return due;
 }
 
 uint64_t
@@ -411,12 +536,41 @@ now_ms(void)
 	return now_us() / 1000;
 }
 
+#ifdef LLMUX_TEST
+/* Seconds that the tests put between the machine's clock and ours. */
+static int64_t
+test_offset(void)
+{
+	const char *z = getenv("LLMUX_TEST_CLOCK");
+	struct str s = str_of(z);
+	uint64_t n = 0;
+	bool minus = str_starts(s, STR("-"));
+
+	str_u64(str_sub(s, minus, s.n), &n);
+	return minus ? -(int64_t)n : (int64_t)n;
+}
+
+void
+fault_point(void)
+{
+	static _Atomic unsigned passed;
+	const char *z = getenv("LLMUX_TEST_KILL");
+	uint64_t n = 0;
+
+	if (z != NULL && str_u64(str_of(z), &n) == 0 && ++passed == n)
+		kill(getpid(), SIGKILL);
+}
+#endif
+
 int64_t
 wall_s(void)
 {
 	struct timespec t;
 
 	clock_gettime(CLOCK_REALTIME, &t);
+#ifdef LLMUX_TEST
+	t.tv_sec += (time_t)test_offset();
+#endif
 	return (int64_t)t.tv_sec;
 }
 
@@ -515,6 +669,30 @@ log_put(enum log_level level, const char *fmt, ...)
 		continue;
 }
 
+/* ---- threads ---- */
+
+int
+thread_start(void *(*fn)(void *), void *arg, struct err *e)
+{
+	pthread_attr_t attr;
+	pthread_t id;
+	sigset_t all, old;
+	int rc = pthread_attr_init(&attr);
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	if (rc == 0) {
+		pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+		rc = pthread_attr_setstacksize(&attr, STACK_SIZE);
+		if (rc == 0)
+			rc = pthread_create(&id, &attr, fn, arg);
+		pthread_attr_destroy(&attr);
+	}
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	errno = rc;
+	return rc == 0 ? 0 : err_sys(e, "no thread");
+}
+
 /* ---- files ---- */
 
 int
@@ -609,6 +787,7 @@ file_replace(const char *path, struct str data, unsigned mode, struct err *e)
 	    (mode_t)mode);
 	if (fd < 0)
 		return err_sys(e, "%s", temp);
+	fault_point();
 	/* The umask may have taken bits away; it can never have added any. */
 	if (fchmod(fd, (mode_t)mode) < 0 || write_all(fd, data) < 0 ||
 	    fsync(fd) < 0) {
@@ -617,11 +796,13 @@ file_replace(const char *path, struct str data, unsigned mode, struct err *e)
 		unlink(temp);
 		return -1;
 	}
+	fault_point();
 	if (close(fd) < 0 || rename(temp, path) < 0) {
 		err_sys(e, "%s", path);
 		unlink(temp);
 		return -1;
 	}
+	fault_point();
 	sync_dir(path);
 	return 0;
 }

@@ -70,6 +70,20 @@ void mem_release(size_t n);
 uint64_t mem_reserved(void);
 uint64_t mem_total(void);
 
+/*
+ * A large block for a short time: at least n bytes, *size in fact, reserved and
+ * not zeroed. mem_block_free keeps it for a while for the next one (up to an
+ * eighth of max_memory, at least 1 MiB, 16 blocks in all). NULL: no memory, or
+ * not free in max_memory. Thread-safe.
+ */
+#define MEM_BLOCK(n) (((n) + 4095) / 4096 * 4096) /* what n comes to */
+void *mem_block(size_t n, size_t *size);
+void mem_block_free(void *p, size_t size); /* NULL is fine */
+#define BLOCK_IDLE_MS 5000
+/* Free what was kept for BLOCK_IDLE_MS; gives the due time of the next look,
+ * DUE_NEVER when nothing is kept. */
+int64_t mem_blocks_reap(int64_t now);
+
 /* Overwrite with zeros in a way that no compiler removes. */
 void mem_wipe(void *p, size_t n);
 /* Compare in constant time; lengths may differ (then false). */
@@ -106,6 +120,28 @@ void time_rfc3339(int64_t s, char dst[21]);
 /* Fills p from the kernel; never fails (ends the process if it does: without
  * random numbers nothing here is safe). */
 void random_fill(void *p, size_t n);
+
+/* ---- threads ---- */
+
+/* getaddrinfo is the deepest user, 16.7 kB with glibc (docs/tls.md);
+ * sanitizers need more. */
+#ifdef SANITIZED
+#define STACK_SIZE (256 * 1024)
+#else
+#define STACK_SIZE (64 * 1024)
+#endif
+
+/* Run fn in a detached thread with a stack of STACK_SIZE and all signals
+ * blocked. ERR_SYS. */
+int thread_start(void *(*fn)(void *), void *arg, struct err *e);
+
+/* Test builds (LLMUX_TEST): the process kills itself at the n-th of these
+ * (LLMUX_TEST_KILL=n), to prove that no login is lost at any step. */
+#ifdef LLMUX_TEST
+void fault_point(void);
+#else
+#define fault_point() ((void)0)
+#endif
 
 /* ---- log ---- */
 

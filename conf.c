@@ -690,6 +690,12 @@ open_trust(struct conf *c, struct err *e)
 }
 
 int
+conf_open_client(struct conf *c, struct err *e)
+{
+	return open_trust(c, e) < 0 ? err_prefix(e, "conf") : 0;
+}
+
+int
 conf_open(struct conf *c, struct err *e)
 {
 	clamp_limits(c);

@@ -127,7 +127,10 @@ struct conf_flags {
 	struct str env_file; /* --env-file */
 	struct conf_list listen;
 	struct str bind, port;
+	struct str token; /* --token: an access token or API key */
 	bool debug;
+	bool headless;   /* do not start without a credential */
+	bool only_check; /* --no-auto-start: say whether there is one */
 };
 
 /*
@@ -166,6 +169,8 @@ void conf_inherit(struct conf *c, const struct conf *old);
  * outside loopback when there is no local key (neither api_key nor one in the
  * key file), or a short one. */
 int conf_open(struct conf *c, struct err *e);
+/* Only the CA bundle: enough for a command that calls a provider. */
+int conf_open_client(struct conf *c, struct err *e);
 struct conf *conf_ref(struct conf *c);
 void conf_unref(struct conf *c); /* the last one wipes and frees; NULL is fine */
 

@@ -4,14 +4,19 @@
  * providers from files and variables), models.json of the Python LLMux, and
  * the proxies of the environment.
  *
- * Read: LLMUX_API_KEY, ANTHROPIC_API_KEY, OPENAI_API_KEY, each also as
- * NAME_FILE; ALL_PROXY, HTTPS_PROXY, NO_PROXY, also in lower case.
- * Not read: OAuth tokens, HTTP_PROXY. A key never goes into a message, and
- * what is copied on the way is wiped.
+ * Read: LLMUX_API_KEY, ANTHROPIC_API_KEY, OPENAI_API_KEY,
+ * ANTHROPIC_OAUTH_TOKEN, CLAUDE_CODE_OAUTH_TOKEN, CHATGPT_ACCESS_TOKEN,
+ * CHATGPT_REFRESH_TOKEN, each also as NAME_FILE and as a file of that name (or
+ * in lower case) in systemd's $CREDENTIALS_DIRECTORY; CHATGPT_ACCOUNT_ID;
+ * ALL_PROXY, HTTPS_PROXY, NO_PROXY, also in lower case. Not read: HTTP_PROXY.
+ * A key never goes into a message, and what is copied on the way is wiped.
  */
 #include "conf_priv.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "json.h"
 
@@ -47,7 +52,32 @@ secret_file(struct conf *c, struct str path, struct buf *text, struct err *e)
 	return file_read(full.p, text, e);
 }
 
-/* NAME, else what is in the file that NAME_FILE names, into text. */
+/* A credential that systemd passes (LoadCredential=). */
+static int
+systemd_file(struct conf *c, const char *name, struct buf *text,
+    struct err *e)
+{
+	struct str dir = conf_getenv(c, "CREDENTIALS_DIRECTORY");
+	char path[CONF_PATH_MAX];
+	size_t n, i;
+	int k;
+
+	for (k = 0; dir.n > 0 && k < 2; k++) {
+		n = fmt_to(path, sizeof(path), "%.*s/%s", STR_ARG(dir), name);
+		for (i = dir.n; k == 1 && i < n; i++)
+			if (path[i] >= 'A' && path[i] <= 'Z')
+				path[i] += 'a' - 'A';
+		if (access(path, F_OK) < 0)
+			continue;
+		if (secret_file(c, str_of(path), text, e) < 0)
+			return err_prefix(e, "%s", name);
+		break;
+	}
+	return 0;
+}
+
+/* NAME, else what is in the file that NAME_FILE names, else what systemd gives
+ * under that name, into text. */
 static int
 secret_var(struct conf *c, const char *name, struct buf *text, struct err *e)
 {
@@ -62,7 +92,7 @@ secret_var(struct conf *c, const char *name, struct buf *text, struct err *e)
 	v = conf_getenv(c, file);
 	if (v.n > 0 && secret_file(c, v, text, e) < 0)
 		return err_prefix(e, "%s", file);
-	return 0;
+	return v.n > 0 ? 0 : systemd_file(c, name, text, e);
 }
 
 /* LLMUX_API_KEY: a failure ends the start, since without the key the door
@@ -199,14 +229,232 @@ ambient_key(struct conf *c, const char *name, struct err *e)
 			    "%.*s over plain http; it is not used", name,
 			    STR_ARG(p->name));
 		else if (keyless(p, openai ? PROVIDER_OPENAI :
-		    PROVIDER_ANTHROPIC))
+		    PROVIDER_ANTHROPIC)) {
 			rc = take_key(c, p, v, name, e);
+			p->key_ambient = rc == 0;
+		}
 	}
 	buf_wipe(&text);
 	if (rc == 0 || e->kind == ERR_MEM)
 		return rc;
 	log_put(LOG_WARN, "conf: %s: %s; it is not used", name, e->text);
 	return 0;
+}
+
+/* ---- access tokens ---- */
+
+/* v as access token (or, refresh, as refresh token) of p. */
+static int
+take_token(struct conf *c, struct provider *p, struct str v, bool refresh,
+    const char *source, struct err *e)
+{
+	if (conf_check(CHECK_SECRET, v, e) < 0 ||
+	    conf_copy(c, v, refresh ? &p->env_refresh : &p->oauth_token,
+	    e) < 0)
+		return -1;
+	if (!refresh)
+		p->oauth_source = source;
+	return 0;
+}
+
+/* A variable that holds a token for the provider of that name. */
+static int
+token_var(struct conf *c, const char *name, const char *provider,
+    struct err *e)
+{
+	struct provider *p = conf_find_provider(c, str_of(provider));
+	bool refresh = str_ends(str_of(name), STR("REFRESH_TOKEN"));
+	struct str want = str_eq(str_of(provider), STR("claude")) ?
+	    STR("sk-ant-oat") : STR("");
+	struct buf text;
+	struct str v, rest;
+	int rc;
+
+	if (p == NULL || !p->enabled || p->oauth_token.n > 0)
+		return 0;
+	buf_init(&text, KEY_FILE_MAX);
+	rc = secret_var(c, name, &text, e);
+	rest = buf_str(&text);
+	v = secret_line(&rest);
+	if (rc == 0 && v.n > 0 && ours(c, v))
+		log_put(LOG_INFO, "conf: %s is a key of this proxy, not a "
+		    "token; it is not used", name);
+	else if (rc == 0 && v.n > 0 && !str_starts(v, want))
+		rc = err_set(e, ERR_INPUT, "expected %.*s01-...",
+		    STR_ARG(want));
+	else if (rc == 0 && v.n > 0)
+		rc = take_token(c, p, v, refresh, name, e);
+	buf_wipe(&text);
+	if (rc == 0 || e->kind == ERR_MEM)
+		return rc;
+	log_put(LOG_WARN, "conf: %s: %s; it is not used", name, e->text);
+	return 0;
+}
+
+/* oauth_token_file of p: a setup token, one line. */
+static int
+token_file(struct conf *c, struct provider *p, struct err *e)
+{
+	struct buf text;
+	struct str rest;
+	int rc;
+
+	if (p->oauth_token_file.n == 0 || p->oauth_token.n > 0)
+		return 0;
+	buf_init(&text, KEY_FILE_MAX);
+	rc = secret_file(c, p->oauth_token_file, &text, e);
+	rest = buf_str(&text);
+	if (rc == 0)
+		rc = take_token(c, p, secret_line(&rest), false,
+		    "oauth_token_file", e);
+	buf_wipe(&text);
+	if (rc == 0 || e->kind == ERR_MEM)
+		return rc;
+	log_put(LOG_WARN, "conf: provider %.*s: oauth_token_file: %s; it is "
+	    "not used", STR_ARG(p->name), e->text);
+	return 0;
+}
+
+/* --token: what it is its beginning says. */
+static int
+flag_token(struct conf *c, struct str v, struct err *e)
+{
+	bool claude = str_starts(v, STR("sk-ant-"));
+	struct provider *p = conf_find_provider(c, claude ? STR("claude") :
+	    STR("chatgpt"));
+
+	if (v.n == 0)
+		return 0;
+	if (p == NULL || (!claude && !str_starts(v, STR("eyJ"))))
+		return err_set(e, ERR_INPUT, "--token: expected sk-ant-oat..., "
+		    "sk-ant-api... or a ChatGPT token (eyJ...)");
+	log_put(LOG_WARN, "--token can be seen by other users of this machine "
+	    "(ps); better: ANTHROPIC_OAUTH_TOKEN_FILE, CHATGPT_ACCESS_TOKEN_FILE "
+	    "or llmux import -");
+	if (str_starts(v, STR("sk-ant-api")))
+		return take_key(c, p, v, "--token", e);
+	return take_token(c, p, v, false, "--token", e);
+}
+
+static int
+tokens(struct conf *c, const struct conf_flags *f, struct err *e)
+{
+	struct provider *p;
+	struct str account = conf_getenv(c, "CHATGPT_ACCOUNT_ID");
+	size_t i;
+
+	if (flag_token(c, f == NULL ? (struct str){ NULL, 0 } : f->token,
+	    e) < 0 ||
+	    token_var(c, "ANTHROPIC_OAUTH_TOKEN", "claude", e) < 0 ||
+	    token_var(c, "CLAUDE_CODE_OAUTH_TOKEN", "claude", e) < 0 ||
+	    token_var(c, "CHATGPT_ACCESS_TOKEN", "chatgpt", e) < 0 ||
+	    token_var(c, "CHATGPT_REFRESH_TOKEN", "chatgpt", e) < 0)
+		return -1;
+	p = conf_find_provider(c, STR("chatgpt"));
+	if (p != NULL && account.n > 0 &&
+	    conf_copy(c, account, &p->account_id, e) < 0)
+		return -1;
+	for (i = 0; i < c->n_providers; i++)
+		if (c->providers[i].enabled &&
+		    token_file(c, &c->providers[i], e) < 0)
+			return -1;
+	return 0;
+}
+
+/* ---- further accounts: STATE/accounts/NAME.json ---- */
+
+/* A further account goes the same way as the first one: settings of the usual
+ * provider, without its credentials and models. */
+static void
+like_usual(struct conf *c, struct provider *p, struct str usual)
+{
+	const struct provider *u = conf_provider(c, usual);
+	struct str name = p->name;
+
+	p->type = str_eq(usual, STR("chatgpt")) ? PROVIDER_CHATGPT :
+	    PROVIDER_ANTHROPIC;
+	if (u == NULL || u->type != p->type)
+		return;
+	*p = *u;
+	p->name = name;
+	p->line = 0;
+	p->enabled = true;
+	p->api_key = p->api_key_file = p->api_key_env = p->oauth_token_file =
+	    p->token_file = (struct str){ NULL, 0 };
+	p->key_source = NULL;
+	p->models = (struct conf_list){ NULL, 0 };
+}
+
+/* The provider NAME for a login file, if the configuration has none. */
+static int
+stored_account(struct conf *c, const char *file, struct str name,
+    struct err *e)
+{
+	struct provider *p;
+	struct buf text;
+	bool chatgpt = false;
+	int rc;
+
+	if (!conf_name_ok(name) || conf_provider(c, name) != NULL)
+		return 0;
+	buf_init(&text, CONF_FILE_MAX);
+	rc = file_read(file, &text, e);
+	if (rc == 0)
+		rc = json_check(buf_str(&text), e);
+	if (rc == 0)
+		chatgpt = json_get(json_root(buf_str(&text)),
+		    "tokens").type == JSON_OBJECT;
+	buf_wipe(&text);
+	if (rc < 0 && e->kind != ERR_MEM) {
+		log_put(LOG_WARN, "conf: %s: %s; it is not used", file,
+		    e->text);
+		return 0;
+	}
+	p = rc < 0 ? NULL : conf_add_provider(c, name, e);
+	if (p == NULL)
+		return -1;
+	like_usual(c, p, chatgpt ? STR("chatgpt") : STR("claude"));
+	return conf_resolve(c, p, e);
+}
+
+/* The first file name behind last in the order of bytes; "" at the end. */
+static void
+next_file(const char *dir, const char *last, char found[64])
+{
+	struct dirent *d;
+	DIR *open_dir = opendir(dir);
+	char best[64] = "";
+
+	while (open_dir != NULL && (d = readdir(open_dir)) != NULL) {
+		if (strlen(d->d_name) < sizeof(best) &&
+		    str_ends(str_of(d->d_name), STR(".json")) &&
+		    strcmp(d->d_name, last) > 0 &&
+		    (best[0] == '\0' || strcmp(d->d_name, best) < 0))
+			fmt_to(best, sizeof(best), "%s", d->d_name);
+	}
+	if (open_dir != NULL)
+		closedir(open_dir);
+	memcpy(found, best, sizeof(best));
+}
+
+static int
+stored_accounts(struct conf *c, struct err *e)
+{
+	char dir[CONF_PATH_MAX], path[CONF_PATH_MAX], file[64] = "";
+	int rc = 0;
+
+	if (c->state_dir.n == 0)
+		return 0;
+	fmt_to(dir, sizeof(dir), "%.*s/accounts", STR_ARG(c->state_dir));
+	for (next_file(dir, "", file); rc == 0 && file[0] != '\0';
+	    next_file(dir, file, file)) {
+		struct str name = str_of(file);
+
+		fmt_to(path, sizeof(path), "%.*s/accounts/%s",
+		    STR_ARG(c->state_dir), file);
+		rc = stored_account(c, path, str_sub(name, 0, name.n - 5), e);
+	}
+	return rc;
 }
 
 /* ---- files of the Python LLMux ---- */
@@ -407,11 +655,12 @@ fail:
 }
 
 int
-conf_credentials(struct conf *c, struct err *e)
+conf_credentials(struct conf *c, const struct conf_flags *f, struct err *e)
 {
 	size_t i;
 
-	if (local_key(c, e) < 0)
+	if (local_key(c, e) < 0 || stored_accounts(c, e) < 0 ||
+	    tokens(c, f, e) < 0)
 		return -1;
 	for (i = 0; i < c->n_providers; i++)
 		if (c->providers[i].enabled &&

@@ -608,7 +608,7 @@ load(struct conf *c, const struct conf_flags *f, struct err *e)
 	default_ca(c);
 	if (f->debug)
 		c->log_level = LOG_DEBUG;
-	if (conf_resolve_all(c, name, e) < 0 || conf_credentials(c, e) < 0)
+	if (conf_resolve_all(c, name, e) < 0 || conf_credentials(c, f, e) < 0)
 		return -1;
 	return conf_finish(c, name, e);
 }

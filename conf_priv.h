@@ -150,6 +150,7 @@ bool conf_stored_keys(const struct conf *c);
  * credential is a warning: the server starts with what there is. -1: ERR_MEM,
  * ERR_INPUT for a proxy that cannot be used.
  */
-int conf_credentials(struct conf *c, struct err *e);
+int conf_credentials(struct conf *c, const struct conf_flags *f,
+    struct err *e);
 
 #endif

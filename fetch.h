@@ -25,6 +25,7 @@ struct fetch {
 /* Large: keep it in the heap. */
 struct fetched {
 	int status;
+	bool sent; /* bytes of the request may have left */
 	struct buf copy; /* of the head; head's slices point into it */
 	struct http_head head;
 	struct buf body;

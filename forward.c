@@ -6,12 +6,15 @@
  * needs.
  *
  * Repeats: once on a new connection when a reused idle one died before any
- * byte of an answer. Nothing else: SDKs repeat by themselves. Redirects are
- * never followed: credentials would go with them.
+ * byte of an answer; once with a fresh access token behind a 401. Nothing
+ * else: SDKs repeat by themselves. Redirects are never followed: credentials
+ * would go with them.
  */
 #include "attempt.h"
 
+#include "admin/quota.h"
 #include "pool.h"
+#include "translate.h"
 
 #define UP_HEAD_MAX 65536 /* an upstream's answer head (reliability 4) */
 #define EDITS 12          /* at most 2 for the model, 2 for each drop */
@@ -51,14 +54,17 @@ in_list(struct str list, struct str member)
 	return false;
 }
 
-/* All anthropic-beta lines of the client as one, each name once, in order. */
+/* All anthropic-beta lines of the client as one, each name once, in order;
+ * before them what an access token needs. */
 static void
-put_betas(struct buf *b, const struct http_head *h)
+put_betas(struct buf *b, const struct http_head *h, bool oauth)
 {
 	struct buf all;
 	size_t i;
 
 	buf_init(&all, UP_HEAD_MAX);
+	if (oauth)
+		buf_addz(&all, "oauth-2025-04-20");
 	for (i = 0; i < h->n; i++) {
 		struct str value = h->f[i].value, name;
 
@@ -80,7 +86,7 @@ put_betas(struct buf *b, const struct http_head *h)
 
 /* Fields of Anthropic's API that the client may set. */
 static void
-put_anthropic_fields(struct buf *b, const struct request *r)
+put_anthropic_fields(struct buf *b, const struct request *r, bool oauth)
 {
 	static const char *const along[] = { "anthropic-workspace-id",
 		"anthropic-user-profile-id" };
@@ -89,7 +95,7 @@ put_anthropic_fields(struct buf *b, const struct request *r)
 
 	buf_fmt(b, "anthropic-version: %.*s\r\n", STR_ARG(value.n > 0 ?
 	    value : STR("2023-06-01")));
-	put_betas(b, &r->head);
+	put_betas(b, &r->head, oauth);
 	for (i = 0; i < sizeof(along) / sizeof(along[0]); i++) {
 		value = http_get(&r->head, along[i]);
 		if (value.n > 0)
@@ -98,12 +104,30 @@ put_anthropic_fields(struct buf *b, const struct request *r)
 	}
 }
 
+/* Fields of the ChatGPT backend (chatgpt.md 2.1). */
+static void
+put_chatgpt_fields(struct buf *b, struct attempt *a)
+{
+	struct str turn = http_get(&a->r->head, "x-codex-turn-state");
+
+	buf_fmt(b, "chatgpt-account-id: %.*s\r\noriginator: llmux\r\n"
+	    "session-id: %s\r\n", STR_ARG(a->cred.account_id),
+	    translate_session(a));
+	if (a->cred.fedramp)
+		buf_addz(b, "x-openai-fedramp: true\r\n");
+	/* Routing within a turn: the client replays what an answer had. */
+	if (turn.n > 0)
+		buf_fmt(b, "x-codex-turn-state: %.*s\r\n", STR_ARG(turn));
+}
+
 static void
 put_request_head(struct attempt *a, struct buf *b, size_t length)
 {
 	const struct request *r = a->r;
 	const struct provider *p = a->p;
 	bool anthropic = p->type == PROVIDER_ANTHROPIC;
+	bool chatgpt = p->type == PROVIDER_CHATGPT;
+	bool stream = a->tr != NULL ? translate_streams(a) : r->stream;
 	size_t i;
 
 	buf_clear(b);
@@ -111,14 +135,19 @@ put_request_head(struct attempt *a, struct buf *b, size_t length)
 	    "user-agent: llmux/" LLMUX_VERSION "\r\n"
 	    "content-type: application/json\r\naccept: %s\r\n"
 	    "accept-encoding: identity\r\ncontent-length: %zu\r\n",
-	    STR_ARG(p->path), upstream_path(r->ep), STR_ARG(p->host_field),
-	    r->stream && !anthropic ? "text/event-stream" :
+	    STR_ARG(p->path), chatgpt ? "/backend-api/codex/responses" :
+	    upstream_path(a->tr != NULL ? translate_endpoint(a) : r->ep),
+	    STR_ARG(p->host_field),
+	    stream && !anthropic ? "text/event-stream" :
 	    "application/json", length);
 	if (anthropic)
-		put_anthropic_fields(b, r);
-	if (p->api_key.n > 0)
-		buf_fmt(b, "%s%.*s\r\n", anthropic ? "x-api-key: " :
-		    "authorization: Bearer ", STR_ARG(p->api_key));
+		put_anthropic_fields(b, r, a->cred.oauth);
+	if (chatgpt)
+		put_chatgpt_fields(b, a);
+	if (a->cred.secret.n > 0)
+		buf_fmt(b, "%s%.*s\r\n", anthropic && !a->cred.oauth ?
+		    "x-api-key: " : "authorization: Bearer ",
+		    STR_ARG(a->cred.secret));
 	for (i = 0; i < p->headers.n; i++)
 		buf_fmt(b, "%.*s\r\n", STR_ARG(p->headers.v[i]));
 	buf_addz(b, "\r\n");
@@ -169,13 +198,19 @@ send_request(struct attempt *a, struct err *e)
 	size_t n = 0, i;
 	int rc;
 
-	if (edit_body(a, &l, &text) < 0)
+	if (a->tr == NULL && edit_body(a, &l, &text) < 0)
 		return err_set(e, ERR_MEM, "no room for the edits");
 	buf_init(&head, UP_HEAD_MAX);
-	put_request_head(a, &head, json_edits_len(&l, r->body));
+	put_request_head(a, &head, a->tr != NULL ? translate_length(a) :
+	    json_edits_len(&l, r->body));
 	if (head.bad) {
 		buf_wipe(&head);
 		return err_set(e, ERR_MEM, "no room for the request head");
+	}
+	if (a->tr != NULL) {
+		rc = translate_send(a, buf_str(&head), e);
+		buf_wipe(&head);
+		return rc;
 	}
 	iov[n++] = (struct iovec){ head.p, head.len };
 	for (i = 0; i <= 2 * l.n; i++) {
@@ -263,17 +298,75 @@ exchange(struct attempt *a, struct err *e)
 	}
 }
 
+/* A credential of an account may have to be refreshed first. -1: the failure
+ * is in *done. */
+static int
+get_credential(struct attempt *a, enum outcome *done)
+{
+	struct request *r = a->r;
+	struct err e = { .kind = ERR_NONE };
+
+	if (oauth_credential(r->conf, a->p, &r->arena, r->client, a->head_due,
+	    &a->cred, &e) == 0)
+		return 0;
+	if (e.kind == ERR_AUTH && a->last)
+		buf_addz(&r->fields, "x-should-retry: false\r\n");
+	*done = e.kind == ERR_AUTH || e.kind == ERR_INPUT ?
+	    attempt_fail(a, 401, WHY_NO_ROUTE, "provider_login_needed", "%s",
+	    e.text) : e.kind == ERR_PEER ?
+	    attempt_fail(a, 503, WHY_NO_ROUTE, "provider_login_waits", "%s",
+	    e.text) : attempt_fail_err(a, &e);
+	return -1;
+}
+
+/* The API refused the access token: is there a fresh one to repeat the request
+ * with? Only a 401 is about the token; each refresh spends one. */
+static bool
+again_with_fresh(struct attempt *a)
+{
+	struct request *r = a->r;
+	struct err e = { .kind = ERR_NONE };
+
+	if (r->up_head.status != 401 || !a->cred.oauth)
+		return false;
+	if (a->p->type == PROVIDER_CHATGPT &&
+	    str_find(net_peek(a->up), STR("token_invalidated")) >= 0) {
+		oauth_mark(r->conf, a->p, &a->cred, "ChatGPT has ended this "
+		    "login (token_invalidated)");
+		return false;
+	}
+	if (oauth_refused(r->conf, a->p, &a->cred, &r->arena, r->client,
+	    a->head_due, &a->cred, &e) == 0)
+		return true;
+	log_put(LOG_WARN, "req=%s %s", r->id, e.text);
+	return false;
+}
+
+/* The exchange, and once more with a fresh token. */
+static int
+exchange_twice(struct attempt *a, struct err *e)
+{
+	if (exchange(a, e) < 0)
+		return -1;
+	if (!again_with_fresh(a))
+		return 0;
+	net_close(a->up);
+	a->up = NULL;
+	return exchange(a, e);
+}
+
 /* Does this provider speak the client's dialect on the endpoint? If not, that
- * needs a translation. A server with wire = chat may still know Responses. */
+ * needs a translation. */
 static bool
 same_dialect(const struct request *r, const struct provider *p)
 {
 	if (p->type == PROVIDER_ANTHROPIC)
 		return r->ep == EP_MESSAGES || r->ep == EP_COUNT;
-	if (r->ep == EP_CHAT)
-		return p->wire == WIRE_CHAT;
-	return r->ep == EP_RESPONSES || r->ep == EP_COMPLETIONS ||
-	    r->ep == EP_EMBEDDINGS;
+	if (p->type == PROVIDER_CHATGPT) /* its own wishes, in any dialect */
+		return false;
+	if (r->ep == EP_CHAT || r->ep == EP_RESPONSES)
+		return (r->ep == EP_CHAT) == (p->wire == WIRE_CHAT);
+	return r->ep == EP_COMPLETIONS || r->ep == EP_EMBEDDINGS;
 }
 
 enum outcome
@@ -286,22 +379,24 @@ forward(struct request *r, const struct candidate *c, bool last)
 
 	r->provider = c->provider;
 	r->upstream_model = c->model;
-	if (!same_dialect(r, c->provider))
-		return attempt_fail(&a, 400, WHY_NO_ROUTE,
-		    "unsupported_endpoint", "model \"%.*s\" is served by "
-		    "provider \"%.*s\", which does not speak this endpoint's "
-		    "dialect; llmux does not translate between dialects yet",
-		    STR_ARG(c->model), STR_ARG(c->provider->name));
 	tap_init(&r->tap, r->dialect);
+	if (!same_dialect(r, c->provider) && translate_begin(&a, &done) < 0)
+		return done;
 	a.head_due = due_in(r->conf->response_ms);
 	a.ping_due = due_in(r->conf->ping_ms);
-	if (exchange(&a, &e) < 0) {
+	if (get_credential(&a, &done) < 0) {
+		translate_free(&a);
+		return done;
+	}
+	if (exchange_twice(&a, &e) < 0) {
 		done = attempt_fail_err(&a, &e);
 	} else {
+		quota_note(a.p, &r->up_head, wall_s());
 		r->first_ms = now_ms() - r->start_ms;
 		done = pass_answer(&a);
 	}
 	if (a.up != NULL)
 		net_close(a.up);
+	translate_free(&a);
 	return done;
 }

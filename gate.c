@@ -36,6 +36,8 @@ static const struct {
 	{ "/healthz", EP_HEALTHZ, DIALECT_CHAT, GET },
 	{ "/health", EP_HEALTH, DIALECT_CHAT, GET },
 	{ "/metrics", EP_METRICS, DIALECT_CHAT, GET },
+	{ "/auth/status", EP_AUTH_STATUS, DIALECT_CHAT, GET },
+	{ "/api/oauth/usage", EP_OAUTH_USAGE, DIALECT_MESSAGES, GET },
 };
 
 /* A failure with a sentence that lives in the request's arena. */
@@ -294,9 +296,10 @@ check_origin(struct request *r, struct failure *f)
 
 /* ---- the key ---- */
 
-/* Does one of the two credential fields hold a good key? */
+/* Does one of the two credential fields hold a good key? Then r->key is its
+ * name. */
 static bool
-has_good_key(const struct request *r, bool *any)
+has_good_key(struct request *r, bool *any)
 {
 	struct str bearer = http_get(&r->head, "authorization");
 	struct str key = http_get(&r->head, "x-api-key");
@@ -305,8 +308,8 @@ has_good_key(const struct request *r, bool *any)
 	*any = bearer.n > 0 || key.n > 0;
 	if (bearer.n > 7 && str_ieq(str_sub(bearer, 0, 7), STR("Bearer ")))
 		good = keys_good(r->conf,
-		    str_trim(str_sub(bearer, 7, bearer.n)));
-	return good | keys_good(r->conf, key);
+		    str_trim(str_sub(bearer, 7, bearer.n)), &r->key);
+	return good || keys_good(r->conf, key, &r->key);
 }
 
 static bool
@@ -315,7 +318,8 @@ is_open(const struct request *r)
 	return r->ep == EP_HEALTHZ || r->ep == EP_HEALTH ||
 	    r->ep == EP_HELLO || str_eq(r->head.method, STR("HEAD")) ||
 	    str_eq(r->head.method, STR("OPTIONS")) ||
-	    (r->ep == EP_METRICS && r->local);
+	    ((r->ep == EP_METRICS || r->ep == EP_AUTH_STATUS ||
+	    r->ep == EP_OAUTH_USAGE) && r->local);
 }
 
 static int

@@ -73,7 +73,7 @@ net_reserve(struct net_conn *c, size_t n, struct err *e)
 int
 net_room_tls(struct net_conn *c, struct err *e)
 {
-	if (net_reserve(c, tls_cost() + NET_RAW_MAX, e) < 0)
+	if (net_reserve(c, NET_RAW_MAX, e) < 0)
 		return -1;
 	c->raw = mem_alloc(NET_RAW_MAX);
 	if (c->raw == NULL)

@@ -91,7 +91,8 @@ void login_migrate(const struct conf *c);
 
 /* One login that is going on. Kept in a 0600 file when it spans processes. */
 struct oauth_flow {
-	char verifier[100], challenge[44], state[44]; /* ended by NUL */
+	/* ended by NUL; a verifier has 128 bytes at most (RFC 7636) */
+	char verifier[132], challenge[44], state[44];
 	bool setup;         /* asks for the 365-day token */
 	char redirect[256]; /* exactly as in the authorize URL */
 };

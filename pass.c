@@ -17,6 +17,7 @@
 #include "admin/usage.h"
 #include "clients.h"
 #include "pool.h"
+#include "translate.h"
 
 #define HOLD_MAX 65536   /* preamble held back */
 #define WHOLE_MAX 262144 /* whole answers held back */
@@ -132,6 +133,8 @@ commit(struct attempt *a)
 
 	if (r->committed)
 		return;
+	if (a->tr != NULL)
+		translate_fields(a);
 	buf_addz(&r->fields, "cache-control: no-cache\r\n"
 	    "x-accel-buffering: no\r\n");
 	reply_begin(r, 200, STR("text/event-stream"), -1);
@@ -165,7 +168,7 @@ goes_along(struct str name)
 		"x-should-retry", "request-id", "openai-processing-ms",
 		"openai-version", "openai-organization", "openai-model" };
 	static const char *const prefixes[] = { "anthropic-",
-		"x-ratelimit-" };
+		"x-ratelimit-", "x-codex-" };
 	size_t i;
 
 	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -180,9 +183,10 @@ goes_along(struct str name)
 	return false;
 }
 
-static void
-take_fields(struct request *r)
+void
+attempt_fields(struct attempt *a)
 {
+	struct request *r = a->r;
 	const struct http_head *h = &r->up_head;
 	struct str id = http_get(h, "x-request-id");
 	size_t i;
@@ -191,6 +195,8 @@ take_fields(struct request *r)
 		if (goes_along(h->f[i].name))
 			buf_fmt(&r->fields, "%.*s: %.*s\r\n",
 			    STR_ARG(h->f[i].name), STR_ARG(h->f[i].value));
+	if (id.n == 0 && a->tr != NULL)
+		id = http_get(h, "request-id");
 	/* x-request-id is llmux's own; the upstream's keeps another name. */
 	if (id.n > 0)
 		buf_fmt(&r->fields, "x-llmux-upstream-request-id: %.*s\r\n",
@@ -294,7 +300,7 @@ pass_whole(struct attempt *a)
 	rc = collect(a, &piece, &e);
 	if (rc < 0)
 		return attempt_fail_err(a, &e);
-	take_fields(r);
+	attempt_fields(a);
 	if (rc > 0)
 		return pass_large(a, piece);
 	tap_answer(&r->tap, buf_str(&r->hold));
@@ -311,8 +317,8 @@ pass_whole(struct attempt *a)
 
 /* Statuses after which the next provider of a chain is asked: refusal of
  * credentials, quota, outage (design.md 4). */
-static bool
-may_switch(int status)
+bool
+attempt_may_switch(int status)
 {
 	return status == 401 || status == 403 || status == 429 ||
 	    status >= 500;
@@ -364,18 +370,20 @@ pass_error(struct attempt *a)
 		    "redirects are not followed: correct its base_url",
 		    STR_ARG(a->p->name), status, STR_ARG(str_sub(where, 0,
 		    100)));
-	if (!a->last && may_switch(status))
+	if (!a->last && attempt_may_switch(status))
 		return attempt_fail(a, status, WHY_UPSTREAM, NULL,
 		    "answered %d", status);
-	if (!r->committed && !is_coded(&r->up_head) &&
+	if (a->tr == NULL && !r->committed && !is_coded(&r->up_head) &&
 	    type_is(&r->up_head, STR("application/json")))
 		return pass_whole(a);
 	r->hold.max = ERROR_MAX;
 	buf_clear(&r->hold);
 	if (collect(a, &piece, &e) < 0)
 		return attempt_fail_err(a, &e);
+	if (a->tr != NULL)
+		return translate_error(a, buf_str(&r->hold));
 	if (!r->committed)
-		take_fields(r);
+		attempt_fields(a);
 	return retell(a, buf_str(&r->hold));
 }
 
@@ -407,13 +415,15 @@ early_error(struct attempt *a, struct str data)
 {
 	struct request *r = a->r;
 
-	if (!a->last && may_switch(r->tap.status))
+	if (a->tr != NULL)
+		return translate_failed(a);
+	if (!a->last && attempt_may_switch(r->tap.status))
 		return attempt_fail(a, r->tap.status, WHY_UPSTREAM, NULL,
 		    "failed at once: %s", r->tap.message);
 	if (r->dialect == DIALECT_RESPONSES)
 		return refusal(a, r->tap.status, r->tap.code[0] == '\0' ?
 		    NULL : r->tap.code, "%s", r->tap.message);
-	take_fields(r);
+	attempt_fields(a);
 	r->why = WHY_UPSTREAM;
 	fmt_to(r->detail, sizeof(r->detail), "%s", r->tap.message);
 	reply_whole(r, r->tap.status, "application/json", data);
@@ -437,7 +447,7 @@ part_room(struct request *r, size_t n)
 static bool
 keep_part(struct request *r, struct str rest)
 {
-	if (rest.n > 0 && rest.p >= r->part.p &&
+	if (rest.n > 0 && r->part.len > 0 && rest.p >= r->part.p &&
 	    rest.p < r->part.p + r->part.len) {
 		buf_cut(&r->part, (size_t)(rest.p - r->part.p));
 		return true;
@@ -458,12 +468,18 @@ step_of(enum outcome o)
 	return o == FORWARD_NEXT ? STEP_NEXT : STEP_DONE;
 }
 
+static enum outcome
+no_memory(struct attempt *a)
+{
+	return attempt_fail(a, 503, WHY_LIMIT, "overloaded",
+	    "no memory for an answer of provider \"%.*s\"",
+	    STR_ARG(a->p->name));
+}
+
 static enum step
 no_room(struct attempt *a)
 {
-	return step_of(attempt_fail(a, 503, WHY_LIMIT, "overloaded",
-	    "no memory for an event of provider \"%.*s\"",
-	    STR_ARG(a->p->name)));
+	return step_of(no_memory(a));
 }
 
 /* Look at the whole events at the beginning of in; *used: their bytes. */
@@ -489,13 +505,17 @@ look(struct attempt *a, struct str in, size_t *used, bool *show)
 			    "event_too_large", "provider \"%.*s\" sent an "
 			    "event over %llu bytes", STR_ARG(a->p->name),
 			    (unsigned long long)r->conf->max_body));
-		kind = tap_event(&r->tap, ev.name, ev.data);
+		kind = a->tr != NULL ? translate_event(a, ev.name, ev.data) :
+		    tap_event(&r->tap, ev.name, ev.data);
 		if (kind == TAP_ERROR && !r->content && !*show &&
 		    (!r->committed || (!a->last &&
-		    may_switch(r->tap.status))))
+		    attempt_may_switch(r->tap.status))))
 			return step_of(early_error(a, ev.data));
-		if (kind == TAP_CONTENT || kind == TAP_END ||
-		    kind == TAP_ERROR)
+		if (kind == TAP_ERROR && a->tr != NULL)
+			translate_put_error(a);
+		/* A whole answer is shown when it is whole. */
+		if (r->stream && (kind == TAP_CONTENT || kind == TAP_END ||
+		    kind == TAP_ERROR))
 			*show = true;
 		*used += n;
 		if (*used == in.n)
@@ -518,7 +538,7 @@ show_events(struct attempt *a, struct str whole, bool show)
 		r->hold.bad = false; /* what it held before stays */
 	}
 	if (!r->committed)
-		take_fields(r);
+		attempt_fields(a);
 	commit(a);
 	r->content = true;
 	if (reply_piece(r, buf_str(&r->hold), whole) < 0)
@@ -533,7 +553,7 @@ static enum step
 pass_piece(struct attempt *a, struct str piece)
 {
 	struct request *r = a->r;
-	struct str in = piece;
+	struct str in = piece, whole;
 	bool show = r->content;
 	enum step step;
 	size_t used;
@@ -549,8 +569,13 @@ pass_piece(struct attempt *a, struct str piece)
 	step = look(a, in, &used, &show);
 	if (step != STEP_ON)
 		return step;
-	if (show_events(a, str_sub(in, 0, used), show) < 0)
+	whole = str_sub(in, 0, used);
+	if (a->tr != NULL)
+		whole = r->stream ? translate_out(a) : STR("");
+	if (show_events(a, whole, show) < 0)
 		return STEP_DONE;
+	if (a->tr != NULL && r->stream)
+		translate_sent(a);
 	return keep_part(r, str_sub(in, used, in.n)) ? STEP_ON : no_room(a);
 }
 
@@ -571,6 +596,50 @@ pass_last(struct attempt *a)
 	return pass_piece(a, STR("\n\n"));
 }
 
+/* What the translation wrote is the whole answer. */
+static enum outcome
+reply_translated(struct attempt *a)
+{
+	struct request *r = a->r;
+
+	attempt_fields(a);
+	translate_fields(a);
+	r->content = true;
+	reply_whole(r, 200, "application/json", translate_out(a));
+	return FORWARD_DONE;
+}
+
+/* The provider's whole answer, read as one; it may be as large as max_body. */
+static enum outcome
+translate_document(struct attempt *a)
+{
+	struct request *r = a->r;
+	struct err e = { .kind = ERR_NONE };
+	struct str piece;
+	int rc;
+
+	r->hold.max = WHOLE_MAX;
+	buf_clear(&r->hold);
+	while ((rc = collect(a, &piece, &e)) > 0) {
+		if (r->hold.max > r->conf->max_body ||
+		    !part_room(r, r->hold.max))
+			return no_memory(a);
+		r->hold.max += WHOLE_MAX;
+		buf_adds(&r->hold, piece);
+	}
+	if (rc < 0)
+		return attempt_fail_err(a, &e);
+	if (translate_whole(a, buf_str(&r->hold)) != TAP_END)
+		return early_error(a, STR(""));
+	keep_connection(a);
+	buf_clear(&r->hold);
+	if (!r->stream)
+		return reply_translated(a);
+	if (show_events(a, translate_out(a), true) == 0)
+		reply_end(r);
+	return FORWARD_DONE;
+}
+
 /* The body is at its end (whole, or cut with e behind the dialect's end). */
 static enum outcome
 stream_end(struct attempt *a, bool whole)
@@ -585,11 +654,16 @@ stream_end(struct attempt *a, bool whole)
 		if (step != STEP_ON)
 			return step == STEP_NEXT ? FORWARD_NEXT : FORWARD_DONE;
 	}
+	if (a->tr != NULL && translate_end(a) == TAP_ERROR)
+		return early_error(a, STR(""));
 	if (!r->tap.finished && r->tap.status == 0)
 		return stream_broken(a, &e);
 	if (whole)
 		keep_connection(a);
-	if (show_events(a, STR(""), true) < 0)
+	if (a->tr != NULL && !r->stream)
+		return reply_translated(a);
+	if (show_events(a, a->tr != NULL ? translate_out(a) : STR(""),
+	    true) < 0)
 		return FORWARD_DONE;
 	if (r->tap.status != 0 && r->why == NULL) {
 		r->why = WHY_UPSTREAM;
@@ -638,7 +712,7 @@ pass_stream(struct attempt *a)
 		if (e.kind != ERR_TIME || due == a->stream_due)
 			return stream_broken(a, &e);
 		if (!r->committed)
-			take_fields(r);
+			attempt_fields(a);
 		if (attempt_ping(a) < 0)
 			return FORWARD_DONE;
 	}
@@ -656,8 +730,11 @@ pass_answer(struct attempt *a)
 		return attempt_fail(a, 502, WHY_UPSTREAM, "upstream_broken",
 		    "provider \"%.*s\" answered with a content coding that "
 		    "was not asked for", STR_ARG(a->p->name));
-	if (r->stream && type_is(&r->up_head, STR("text/event-stream")))
+	if ((r->stream || a->tr != NULL) &&
+	    type_is(&r->up_head, STR("text/event-stream")))
 		return pass_stream(a);
+	if (a->tr != NULL)
+		return translate_document(a);
 	if (r->committed)
 		return attempt_fail(a, 502, WHY_UPSTREAM, "upstream_broken",
 		    "provider \"%.*s\" did not answer with an event stream",

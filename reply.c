@@ -230,3 +230,26 @@ reply_failure(struct request *r, const struct failure *f, const char *why)
 	buf_free(&b);
 	return rc;
 }
+
+int
+reply_deny(struct request *r, int status, const char *why, const char *code,
+    const char *fmt, ...)
+{
+	struct failure f = { .status = status, .code = code };
+	char text[512];
+	va_list ap;
+	size_t n;
+
+	va_start(ap, fmt);
+	n = vfmt_to(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	f.message = (struct str){ text, n };
+	reply_failure(r, &f, why);
+	return -1;
+}
+
+int
+reply_deny_memory(struct request *r)
+{
+	return reply_deny(r, 503, WHY_LIMIT, "overloaded", "no memory is free");
+}

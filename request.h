@@ -8,6 +8,7 @@
 #ifndef LLMUX_REQUEST_H
 #define LLMUX_REQUEST_H
 
+#include "admin/keys.h"
 #include "conf.h"
 #include "dialects/dialect.h"
 #include "http.h"
@@ -27,7 +28,9 @@ enum endpoint {
 	EP_HELLO,
 	EP_HEALTHZ,
 	EP_HEALTH,
-	EP_METRICS
+	EP_METRICS,
+	EP_AUTH_STATUS,
+	EP_OAUTH_USAGE
 };
 
 /* Why a request failed, for log and metrics; constants, in one place so that
@@ -61,11 +64,12 @@ struct request {
 	struct str path; /* without query */
 	struct str item; /* EP_MODEL: the id, decoded */
 	bool good_key;
+	struct key_id key; /* whose, when good_key is set */
 	struct str origin; /* allowed one: CORS fields go out */
 
 	struct str body;
 	char *body_mem;       /* owned, when body is not in the input buffer */
-	size_t body_reserved;
+	size_t body_size;     /* of body_mem, as mem_block gave it */
 	size_t body_take;     /* bytes of the input buffer to use up at the end */
 	bool body_unread;     /* refused before it was read: close after */
 	struct json_value root, model_value;
@@ -128,6 +132,22 @@ int reply_end(struct request *r);
 /* The body was cut: close in a way that the client notices. */
 void reply_abort(struct request *r);
 
+/* A refusal with a sentence; -1, so that a caller can return it. */
+int reply_deny(struct request *r, int status, const char *why,
+    const char *code, const char *fmt, ...) FMT_LIKE(5, 6);
+int reply_deny_memory(struct request *r);
+
+/* ---- body.c ---- */
+
+/* The body, whole and checked: body, root, model_value and stream are set. -1:
+ * it was said what is wrong, or the client is lost. */
+int body_read(struct request *r);
+
+/* ---- builtin.c: without a provider ---- */
+
+/* Everything that needs no body. False: the request is for a model. */
+bool builtin_answer(struct request *r);
+
 /* ---- gate.c: before the body ---- */
 
 /* Path and method to endpoint and dialect; sets r->dialect also on failure.
@@ -145,6 +165,8 @@ enum outcome {
 	FORWARD_NEXT  /* nothing of an answer went out; try the next one */
 };
 
+/* The model `echo` of builtin.c. */
+enum outcome builtin_echo(struct request *r, const struct candidate *c);
 /* Try candidate c. last: no other comes after it, so failures go out. */
 enum outcome forward(struct request *r, const struct candidate *c, bool last);
 

@@ -8,6 +8,7 @@
  *   `model = *`; else 404.
  * Pure: reads the configuration, keeps nothing.
  */
+#include "oauth.h"
 #include "route.h"
 
 #include <string.h>
@@ -29,12 +30,9 @@ static const struct {
 };
 
 bool
-route_usable(const struct provider *p)
+route_usable(const struct conf *c, const struct provider *p)
 {
-	if (!p->enabled || p->type == PROVIDER_CHATGPT)
-		return false;
-	/* A server of one's own often wants no key. */
-	return p->api_key.n > 0 || p->type == PROVIDER_OPENAI;
+	return oauth_usable(c, p);
 }
 
 /* Text for f.message, in a. */
@@ -46,21 +44,24 @@ say(struct arena *a, const struct buf *b)
 	return s.p == NULL || b->bad ? STR("no memory for the reason") : s;
 }
 
-static int
-no_credential(const struct provider *p, struct arena *a, struct failure *f)
+int
+route_no_credential(const struct provider *p, struct arena *a, struct failure *f)
 {
+	const char *as = str_eq(p->name, STR("claude")) ||
+	    str_eq(p->name, STR("chatgpt")) ? "" : " --as ";
+	struct str name = as[0] == '\0' ? STR("") : p->name;
 	struct buf b;
 
 	buf_init(&b, 1000);
 	buf_fmt(&b, "provider \"%.*s\" has no credential: ",
 	    STR_ARG(p->name));
 	if (p->type == PROVIDER_CHATGPT)
-		buf_addz(&b, "this version of llmux cannot log in to ChatGPT "
-		    "yet");
+		buf_fmt(&b, "run: llmux login chatgpt%s%.*s", as,
+		    STR_ARG(name));
 	else if (p->type == PROVIDER_ANTHROPIC)
-		buf_fmt(&b, "set api_key under [provider %.*s], or "
-		    "ANTHROPIC_API_KEY in the environment of llmux",
-		    STR_ARG(p->name));
+		buf_fmt(&b, "run: llmux login claude%s%.*s; or set api_key under "
+		    "[provider %.*s], or ANTHROPIC_API_KEY in the environment "
+		    "of llmux", as, STR_ARG(name), STR_ARG(p->name));
 	else
 		buf_fmt(&b, "set api_key under [provider %.*s]",
 		    STR_ARG(p->name));
@@ -141,7 +142,7 @@ serving(const struct conf *c, struct str id)
 
 		if (!p->enabled || !list_has(&p->models, id))
 			continue;
-		if (route_usable(p))
+		if (route_usable(c, p))
 			return p;
 		if (found == NULL)
 			found = p;
@@ -160,7 +161,7 @@ first_of(const struct conf *c, enum provider_type type)
 	if (type == PROVIDER_OPENAI) {
 		found = conf_provider(c, STR("openai"));
 		if (found != NULL && found->type == type &&
-		    route_usable(found))
+		    route_usable(c, found))
 			return found;
 		found = NULL;
 	}
@@ -170,7 +171,7 @@ first_of(const struct conf *c, enum provider_type type)
 		if (!p->enabled || p->type != type ||
 		    (type == PROVIDER_OPENAI && p->models.n > 0))
 			continue;
-		if (route_usable(p))
+		if (route_usable(c, p))
 			return p;
 		if (found == NULL)
 			found = p;
@@ -242,7 +243,7 @@ by_form(const struct conf *c, struct str model, struct route *r)
 		p = first_of(c, PROVIDER_ANTHROPIC);
 	} else if (is_openai_name(model)) {
 		p = first_of(c, PROVIDER_CHATGPT);
-		if (p == NULL || !route_usable(p)) {
+		if (p == NULL || !route_usable(c, p)) {
 			const struct provider *o = first_of(c,
 			    PROVIDER_OPENAI);
 
@@ -251,10 +252,10 @@ by_form(const struct conf *c, struct str model, struct route *r)
 		}
 	}
 	/* `model = *` may still take what nobody with a credential serves. */
-	if (p != NULL && !route_usable(p)) {
+	if (p != NULL && !route_usable(c, p)) {
 		const struct provider *rest = serving(c, STR("*"));
 
-		if (rest != NULL && route_usable(rest))
+		if (rest != NULL && route_usable(c, rest))
 			p = rest;
 	}
 	if (p == NULL)
@@ -348,7 +349,7 @@ route_find(const struct conf *c, struct str model, struct route *r,
 	for (i = 0; i < r->n; i++) {
 		const struct provider *p = r->c[i].provider;
 
-		if (p == NULL || route_usable(p))
+		if (p == NULL || route_usable(c, p))
 			r->c[kept++] = r->c[i];
 		else if (without == NULL)
 			without = p;
@@ -357,7 +358,7 @@ route_find(const struct conf *c, struct str model, struct route *r,
 	if (kept > 0)
 		return 0;
 	if (without != NULL)
-		return no_credential(without, a, f);
+		return route_no_credential(without, a, f);
 	return unknown_model(c, model, a, f);
 }
 
@@ -370,7 +371,7 @@ alias_usable(const struct conf *c, const struct model_alias *m)
 
 	through_alias(c, m, &r);
 	for (i = 0; i < r.n; i++)
-		if (route_usable(r.c[i].provider))
+		if (route_usable(c, r.c[i].provider))
 			return true;
 	return false;
 }
@@ -405,7 +406,7 @@ route_models(const struct conf *c, struct arena *a, size_t *n)
 	for (i = 0; i < c->n_providers; i++) {
 		const struct provider *p = &c->providers[i];
 
-		for (k = 0; route_usable(p) && k < p->models.n; k++)
+		for (k = 0; route_usable(c, p) && k < p->models.n; k++)
 			if (!str_eq(p->models.v[k], STR("*")))
 				list_model(m, n, p->models.v[k], p->name);
 	}

@@ -31,7 +31,11 @@ struct route {
 int route_find(const struct conf *c, struct str model, struct route *r,
     struct arena *a, struct failure *f);
 /* Can a request go there now (enabled, and with a credential)? */
-bool route_usable(const struct provider *p);
+bool route_usable(const struct conf *c, const struct provider *p);
+/* The failure that says what p lacks and what to do: 401, -1. Its text lives
+ * in a. */
+int route_no_credential(const struct provider *p, struct arena *a,
+    struct failure *f);
 /* The models that can be called now, for /v1/models and `llmux models`: an
  * array in a, its length in *n; NULL: no memory. */
 struct model_entry *route_models(const struct conf *c, struct arena *a,

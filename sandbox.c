@@ -4,11 +4,11 @@
  * _GNU_SOURCE; it types the few constants of the kernel itself, since old
  * headers lack them.
  *
- * Speaks: prctl(2), setrlimit(2), landlock(7) with the access rights of ABI 1
- * to 3. Rules are put on directories, never on files: a rule on a file dies
- * when the file is replaced by rename. Not handled: the network, ioctl,
- * signals. There is no list of system calls (seccomp): the resolver of the
- * C library decides what it calls, and a wrong list kills.
+ * Speaks: prctl(2), setrlimit(2), SO_PEERCRED of unix(7), landlock(7) with the
+ * access rights of ABI 1 to 3. Rules are put on directories, never on files: a
+ * rule on a file dies when the file is replaced by rename. Not handled: the
+ * network, ioctl, signals. There is no list of system calls (seccomp): the
+ * resolver of the C library decides what it calls, and a wrong list kills.
  *
  * Missing support is normal: kernels before 5.13, qemu-user, a service manager
  * that filters the calls. Limits: 64 directories.
@@ -21,6 +21,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -352,4 +353,16 @@ sandbox_covers(struct str path, bool write)
 	if (fd >= 0)
 		close(fd);
 	return found;
+}
+
+int
+sandbox_peer(int fd, long *uid)
+{
+	struct ucred peer;
+	socklen_t n = sizeof(peer);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) < 0)
+		return -1;
+	*uid = (long)peer.uid;
+	return 0;
 }

@@ -20,5 +20,7 @@ int sandbox_enter(const struct conf *c, struct buf *said);
 /* May path still be read (or written)? Always true without Landlock. For the
  * reason that a reload is refused with. */
 bool sandbox_covers(struct str path, bool write);
+/* The user on the other side of a connected unix socket. 0 or -1. */
+int sandbox_peer(int fd, long *uid);
 
 #endif

@@ -20,22 +20,20 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "admin/control.h"
+#include "admin/keys.h"
+#include "admin/status.h"
 #include "clients.h"
+#include "oauth.h"
 #include "pool.h"
 #include "relay.h"
 #include "route.h"
 #include "sandbox.h"
 
-/* 64 kB: getaddrinfo is the deepest user, 16.7 kB with glibc (docs/tls.md);
- * sanitizers need more. */
-#ifdef SANITIZED
-#define STACK_SIZE (256 * 1024)
-#else
-#define STACK_SIZE (64 * 1024)
-#endif
-
 #define REAP_MS 5000  /* looks at idle things while somebody is connected */
+#define SAVE_MS 3600000 /* use counts of keys go to the file, if changed */
 #define ABORT_MS 1500 /* for error records after stop_timeout */
+#define STOP_REFRESH_MS 5000 /* a refresh under way must be written */
 
 struct listener {
 	int fd;
@@ -48,7 +46,8 @@ struct server {
 	struct listener l[CONF_LISTEN_MAX];
 	size_t n;
 	struct listener next[CONF_LISTEN_MAX]; /* listen_all's, while it binds */
-	pthread_attr_t attr;
+	int64_t save_due; /* of the keys' use counts */
+	int control;    /* the control socket, -1: none */
 	bool full_said; /* one line for each time that the house is full */
 };
 
@@ -220,12 +219,9 @@ connection(void *arg)
 	struct conf *c = conf_current();
 	struct net_conn *conn;
 	struct err e = { .kind = ERR_NONE };
-	sigset_t all;
 
 	mem_free(arg);
 	stack_paint();
-	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, NULL);
 	conn = net_accepted(s.fd, s.tls ? c->identity : NULL, &e);
 	if (conn == NULL) {
 		/* net_accepted has closed it; the number may be in use again,
@@ -245,22 +241,19 @@ connection(void *arg)
 }
 
 static void
-start_thread(struct server *s, const struct start *given)
+start_thread(const struct start *given)
 {
 	struct start *start = mem_alloc(sizeof(*start));
-	pthread_t id;
-	int rc = ENOMEM;
+	struct err e = { .text = "no memory" };
 
-	if (start != NULL) {
+	if (start != NULL)
 		*start = *given;
-		rc = pthread_create(&id, &s->attr, connection, start);
-	}
-	if (rc == 0)
+	if (start != NULL && thread_start(connection, start, &e) == 0)
 		return;
 	mem_free(start);
 	clients_leave(given->slot);
 	relay_refuse(given->fd);
-	log_put(LOG_WARN, "client: no thread: %s", strerror(rc));
+	log_put(LOG_WARN, "client: %s", e.text);
 }
 
 static void
@@ -298,7 +291,7 @@ accept_one(struct server *s, const struct listener *l)
 		return;
 	}
 	s->full_said = false;
-	start_thread(s, &start);
+	start_thread(&start);
 }
 
 /* ---- configuration in force ---- */
@@ -381,24 +374,36 @@ reload(struct server *s)
 
 /* ---- the loop ---- */
 
+/* What is due of the house's own work; gives how long nothing is. */
 static int
-wait_ms(void)
+wait_ms(struct server *s)
 {
 	int64_t now = now_ms(), due = pool_reap(now), ms;
+	int64_t other = oauth_tick(now);
 
 	if (clients_count() > 0 && due > now + REAP_MS)
 		due = now + REAP_MS;
-	if (due == DUE_NEVER)
-		return -1;
+	due = other < due ? other : due;
+	other = mem_blocks_reap(now);
+	due = other < due ? other : due;
+	if (now >= s->save_due) {
+		struct conf *c = conf_current();
+
+		if (s->save_due != 0)
+			keys_save(c);
+		conf_unref(c);
+		s->save_due = now + SAVE_MS;
+	}
+	due = s->save_due < due ? s->save_due : due;
 	ms = due - now;
-	return ms < 0 ? 0 : ms > 60000 ? 60000 : (int)ms;
+	return ms < 0 ? 0 : (int)ms; /* an hour at most */
 }
 
 /* Accept until a signal says to stop; gives it. */
 static int
 accept_loop(struct server *s)
 {
-	struct pollfd p[CONF_LISTEN_MAX + 1];
+	struct pollfd p[CONF_LISTEN_MAX + 2];
 	size_t i;
 	int sig;
 
@@ -408,7 +413,9 @@ accept_loop(struct server *s)
 				.events = POLLIN };
 		p[s->n] = (struct pollfd){ .fd = signal_pipe[0],
 			.events = POLLIN };
-		if (poll(p, s->n + 1, wait_ms()) < 0 && errno != EINTR)
+		p[s->n + 1] = (struct pollfd){ .fd = s->control,
+			.events = POLLIN };
+		if (poll(p, s->n + 2, wait_ms(s)) < 0 && errno != EINTR)
 			pause_ms(50);
 		while ((sig = next_signal()) != 0) {
 			if (sig != SIGHUP)
@@ -418,6 +425,8 @@ accept_loop(struct server *s)
 		}
 		if (sig != 0)
 			continue;
+		if ((p[s->n + 1].revents & POLLIN) != 0)
+			control_accept(s->control);
 		for (i = 0; i < s->n; i++)
 			if ((p[i].revents & POLLIN) != 0)
 				accept_one(s, &s->l[i]);
@@ -455,6 +464,9 @@ stop(struct server *s)
 	wait_for_clients(now_ms() + c->stop_ms);
 	clients_abort();
 	wait_for_clients(now_ms() + ABORT_MS);
+	oauth_stop(now_ms() + STOP_REFRESH_MS);
+	keys_save(c);
+	control_close(s->control, c);
 	pool_drop(0);
 	conf_unref(c);
 	log_put(LOG_INFO, "stopped");
@@ -462,20 +474,36 @@ stop(struct server *s)
 
 /* ---- the first words ---- */
 
+/* What p is called with, for people: "login, me@example.org"; the remedy
+ * where there is nothing. */
 static void
-put_provider(struct buf *b, const struct provider *p)
+put_credential(struct buf *b, const struct conf *c, const struct provider *p)
 {
-	buf_fmt(b, "  %-12.*s", STR_ARG(p->name));
-	if (!p->enabled)
-		buf_addz(b, "off (enabled = no)\n");
-	else if (!route_usable(p))
-		buf_fmt(b, "no credential%s\n",
-		    p->type == PROVIDER_ANTHROPIC ?
-		    ": set api_key in its section, or ANTHROPIC_API_KEY" :
-		    "");
-	else
-		buf_fmt(b, "%.*s, key: %s\n", STR_ARG(p->base_url),
-		    p->key_source == NULL ? "none" : p->key_source);
+	struct oauth_state st;
+	struct failure f;
+	struct arena a;
+	struct err e;
+
+	arena_init(&a, 8192);
+	if (!p->enabled) {
+		buf_addz(b, "off (enabled = no)");
+	} else if (oauth_state(c, p, &a, &st, &e) < 0) {
+		buf_addz(b, e.text);
+	} else if (!st.usable) {
+		route_no_credential(p, &a, &f);
+		buf_adds(b, f.message);
+	} else {
+		buf_addz(b, st.kind);
+		if (st.source[0] != '\0')
+			buf_fmt(b, " (%s)", st.source);
+		if (st.email.n > 0)
+			buf_fmt(b, ", %.*s", STR_ARG(st.email));
+		if (st.moved)
+			buf_addz(b, ", exported: not refreshed here");
+		else if (st.trouble.n > 0)
+			buf_fmt(b, ", %.*s", STR_ARG(st.trouble));
+	}
+	arena_free(&a);
 }
 
 /* What a person at a terminal wants to know now. */
@@ -492,8 +520,11 @@ greet(const struct server *s, const struct conf *c)
 	buf_fmt(&b, "\nOpenAI clients:    %.*s/v1\n"
 	    "Anthropic clients: %.*s\n\nProviders:\n",
 	    STR_ARG(buf_str(&url)), STR_ARG(buf_str(&url)));
-	for (i = 0; i < c->n_providers; i++)
-		put_provider(&b, &c->providers[i]);
+	for (i = 0; i < c->n_providers; i++) {
+		buf_fmt(&b, "  %-12.*s", STR_ARG(c->providers[i].name));
+		put_credential(&b, c, &c->providers[i]);
+		buf_addc(&b, '\n');
+	}
 	buf_fmt(&b, "  %-12s%s\n\nTry it:\n  curl -N %.*s/v1/chat/completions "
 	    "-H 'content-type: application/json' \\\n    -d '{\"model\":"
 	    "\"echo\",\"stream\":true,\"messages\":[{\"role\":\"user\","
@@ -510,7 +541,7 @@ announce(const struct server *s, const struct conf *c, struct err *e)
 	struct buf url;
 	size_t i;
 
-	buf_init(&url, 300);
+	buf_init(&url, 1000);
 	for (i = 0; i < s->n; i++) {
 		buf_clear(&url);
 		net_addr_url(&s->l[i].addr, &url);
@@ -520,15 +551,13 @@ announce(const struct server *s, const struct conf *c, struct err *e)
 		}
 		log_put(LOG_INFO, "listening on %.*s", STR_ARG(buf_str(&url)));
 	}
-	buf_free(&url);
 	for (i = 0; i < c->n_providers; i++) {
-		const struct provider *p = &c->providers[i];
-
-		log_put(LOG_INFO, "provider %.*s: %s", STR_ARG(p->name),
-		    !p->enabled ? "off" : !route_usable(p) ?
-		    "no credential" : p->key_source == NULL ? "no key" :
-		    p->key_source);
+		buf_clear(&url);
+		put_credential(&url, c, &c->providers[i]);
+		log_put(LOG_INFO, "provider %.*s: %.*s",
+		    STR_ARG(c->providers[i].name), STR_ARG(buf_str(&url)));
 	}
+	buf_free(&url);
 	if (isatty(1))
 		greet(s, c);
 	return 0;
@@ -545,8 +574,13 @@ setup(struct server *s, struct conf *c, struct err *e)
 	    clients_setup((size_t)c->max_clients, e) < 0)
 		return -1;
 	apply(c);
+	login_migrate(c);
 	if (listen_all(s, c, e) < 0)
 		return -1;
+	s->control = control_listen(c, e);
+	if (s->control < 0)
+		log_put(LOG_WARN, "control socket: %s; status, login and "
+		    "logout take effect with the next request", e->text);
 	buf_init(&said, 1000);
 	rc = sandbox_enter(c, &said);
 	if (said.len > 0)
@@ -554,12 +588,22 @@ setup(struct server *s, struct conf *c, struct err *e)
 	buf_free(&said);
 	if (rc < 0)
 		return err_set(e, ERR_SYS, "sandbox: cannot be entered");
-	if (pthread_attr_init(&s->attr) != 0 ||
-	    pthread_attr_setstacksize(&s->attr, STACK_SIZE) != 0 ||
-	    pthread_attr_setdetachstate(&s->attr,
-	    PTHREAD_CREATE_DETACHED) != 0)
-		return err_set(e, ERR_SYS, "threads: cannot be set up");
 	return 0;
+}
+
+/* Is there a provider that can be called? For --headless, which must not sit
+ * there without any. */
+static int
+has_credential(const struct conf *c, struct err *e)
+{
+	size_t i;
+
+	for (i = 0; i < c->n_providers; i++)
+		if (route_usable(c, &c->providers[i]))
+			return 0;
+	return err_set(e, ERR_AUTH, "--headless: no provider has a "
+	    "credential: run \"llmux login claude\" or \"llmux login "
+	    "chatgpt\" (or import), or set ANTHROPIC_OAUTH_TOKEN");
 }
 
 static int
@@ -567,17 +611,18 @@ run(struct server *s, struct conf *c)
 {
 	struct err e = { .kind = ERR_NONE };
 
-	if (setup(s, c, &e) < 0 || announce(s, c, &e) < 0) {
+	if ((s->flags->headless && has_credential(c, &e) < 0) ||
+	    setup(s, c, &e) < 0 || announce(s, c, &e) < 0) {
 		log_put(LOG_ERROR, "%s", e.text);
 		unlisten_all(s);
 		conf_unref(c);
 		return e.kind == ERR_INPUT ? 2 : 1;
 	}
 	conf_publish(c);
+	status_started();
 	accept_loop(s);
 	stop(s);
 	conf_publish(NULL);
-	pthread_attr_destroy(&s->attr);
 	return 0;
 }
 
@@ -593,6 +638,13 @@ serve(const struct conf_flags *flags)
 		log_put(LOG_ERROR, "%s", e.text);
 		return e.kind == ERR_MEM ? 1 : 2;
 	}
+	if (flags->only_check) {
+		code = has_credential(c, &e) < 0;
+		if (code != 0)
+			log_put(LOG_ERROR, "%s", e.text);
+		conf_unref(c);
+		return code;
+	}
 	s = mem_calloc(sizeof(*s));
 	if (s == NULL) {
 		log_put(LOG_ERROR, "no memory");
@@ -600,6 +652,7 @@ serve(const struct conf_flags *flags)
 		return 1;
 	}
 	s->flags = flags;
+	s->control = -1;
 	code = run(s, c);
 	mem_free(s);
 	return code;

@@ -53,6 +53,7 @@ struct tls {
 	bool resumed;
 	bool closing;
 	bool failed;              /* the error was seen and dealt with */
+	size_t size;              /* of its block */
 	uint32_t serial;          /* client: reading of the trust bundle */
 	unsigned char key[32];    /* client: of the session table */
 	unsigned char offered[32]; /* client: session id of the hello */
@@ -248,19 +249,22 @@ engine_setup(struct tls *t, uint32_t flags)
 static struct tls *
 engine_alloc(struct err *e)
 {
-	struct tls *t = mem_alloc(sizeof(*t));
+	size_t size;
+	struct tls *t = mem_block(sizeof(*t), &size);
 
-	if (t == NULL)
+	if (t == NULL) {
 		err_set(e, ERR_MEM, "no memory for a TLS connection");
-	else
-		memset(t, 0, offsetof(struct tls, in));
+		return NULL;
+	}
+	memset(t, 0, offsetof(struct tls, in));
+	t->size = size;
 	return t;
 }
 
 size_t
 tls_cost(void)
 {
-	return sizeof(struct tls);
+	return MEM_BLOCK(sizeof(struct tls));
 }
 
 /* ---- client ---- */
@@ -766,12 +770,15 @@ tls_errno(struct tls *t)
 void
 tls_free(struct tls *t)
 {
+	size_t size;
+
 	if (t == NULL)
 		return;
 	tls_chain_free(t->chain);
 	tls_identity_free(t->id);
+	size = t->size;
 	mem_wipe(t, sizeof(*t)); /* keys, and requests in the buffers */
-	mem_free(t);
+	mem_block_free(t, size);
 }
 
 /* ---- what went wrong ---- */

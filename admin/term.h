@@ -36,7 +36,8 @@ bool term_yes(const char *question, bool preset);
  * Before any file of the state directory is written by a command: print
  * "state: DIR (owner)" on stderr; as root, become the owner of state_dir
  * (effective uid and gid) so that files stay his; an ordinary user hears when
- * a system service has a state of its own. 0; -1: said why.
+ * a system service has a state of its own. From then on SIGPIPE and SIGXFSZ
+ * are errors of write, not the end. 0; -1: said why.
  */
 int term_state(const struct conf *c);
 

@@ -122,6 +122,17 @@ usage_stream(int step)
 	pthread_mutex_unlock(&lock);
 }
 
+int64_t
+usage_streams(void)
+{
+	int64_t n;
+
+	pthread_mutex_lock(&lock);
+	n = table.streams < 0 ? 0 : table.streams;
+	pthread_mutex_unlock(&lock);
+	return n;
+}
+
 static void
 head(struct buf *out, const char *name, const char *type, const char *help)
 {

@@ -19,6 +19,7 @@ struct usage_sample {
 void usage_add(const struct usage_sample *s);
 /* Streams that are open now: +1 at the first byte, -1 at the end. */
 void usage_stream(int step);
+int64_t usage_streams(void); /* how many */
 /* The text of GET /metrics (Prometheus text format 0.0.4). */
 void usage_metrics(struct buf *out);
 

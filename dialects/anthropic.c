@@ -7,9 +7,14 @@
  * Rules kept: event name equals the JSON type; one message_start, first, with
  * the input counts; blocks one at a time, index from 0; message_delta with the
  * usage before message_stop; nothing behind an error. A refusal's words are a
- * text block. Thinking is written without a signature: nobody else has one.
+ * text block. A thinking block's signature is what its maker sealed, wrapped
+ * (neutral.h) unless that is Anthropic; redacted thinking is a block of its
+ * own.
+ *
+ * Requests: anthropic_request.c, anthropic_fit.c, anthropic_write.c. Answers of
+ * providers: anthropic_reader.c.
  */
-#include "ops.h"
+#include "anthropic.h"
 
 static const char *
 error_type(int status)
@@ -96,13 +101,16 @@ write_stream_error(const struct failure *f, uint64_t seq,
 
 /* ---- looking ---- */
 
-/* Input counts come in message_start, the final output in message_delta, newer
- * servers repeat all there: each later value replaces the earlier one, they
- * are never added. input_tokens is without the cached parts. */
-static void
-merge_usage(struct tap *t, struct json_value u)
+struct str
+text_in(struct json_value v, const char *name)
 {
-	struct usage *to = &t->usage;
+	return text_of(json_get(v, name));
+}
+
+/* input_tokens is without the cached parts. */
+void
+messages_usage(struct usage *to, struct json_value u)
+{
 	uint64_t fresh = to->input - to->cached - to->written;
 
 	if (u.type != JSON_OBJECT)
@@ -120,7 +128,7 @@ merge_usage(struct tap *t, struct json_value u)
 static void
 read_usage(struct tap *t, struct json_value answer)
 {
-	merge_usage(t, json_get(answer, "usage"));
+	messages_usage(&t->usage, json_get(answer, "usage"));
 }
 
 /* The events that hold what the relay wants to know. */
@@ -222,9 +230,35 @@ put_input(struct answer *a, struct json_out *o)
 	buf_free(&plain);
 }
 
+/* What is sealed, as it stands in a field of this dialect. */
+static void
+put_sealed(struct answer *a, struct json_out *o, const char *key,
+    const struct event *ev)
+{
+	struct str text = ev->sealed;
+	struct buf b;
+
+	buf_init(&b, text.n + 128);
+	if (str_starts(text, STR(REDACTED)))
+		text = str_sub(text, sizeof(REDACTED) - 1, text.n);
+	seal_put(DIALECT_MESSAGES, ev->maker, a->seal_tag, text, &b);
+	put_member(o, key, buf_str(&b));
+	a->bad = a->bad || b.bad;
+	buf_free(&b);
+}
+
+/* Is there anything sealed that may be shown? */
+static bool
+has_seal(const struct answer *a, const struct event *ev)
+{
+	return ev->maker == SEAL_ANTHROPIC ||
+	    (ev->maker == SEAL_OPENAI && a->seal_tag.n > 0);
+}
+
 /* The block as it begins, or (whole) as it is at its end. */
 static void
-put_block(struct answer *a, struct json_out *o, bool whole)
+put_block(struct answer *a, struct json_out *o, const struct event *ev,
+    bool whole)
 {
 	struct str text = whole ? buf_str(&a->text) : STR("");
 
@@ -239,10 +273,16 @@ put_block(struct answer *a, struct json_out *o, bool whole)
 			put_input(a, o);
 		else
 			json_raw(o, STR("{}"));
+	} else if (a->kind == BLOCK_REASONING && ev->redacted) {
+		json_str(o, STR("redacted_thinking"));
+		put_sealed(a, o, "data", ev);
 	} else if (a->kind == BLOCK_REASONING) {
 		json_str(o, STR("thinking"));
 		put_member(o, "thinking", text);
-		put_member(o, "signature", STR(""));
+		if (whole && has_seal(a, ev))
+			put_sealed(a, o, "signature", ev);
+		else
+			put_member(o, "signature", STR(""));
 	} else {
 		json_str(o, STR("text"));
 		put_member(o, "text", text);
@@ -314,6 +354,21 @@ stream_stop(struct answer *a, const struct event *ev)
 }
 
 static void
+stream_signature(struct answer *a, const struct event *ev)
+{
+	struct json_out o;
+
+	block_open(a, &o, "content_block_delta");
+	json_key(&o, "delta");
+	json_open(&o, '{');
+	json_key(&o, "type");
+	json_str(&o, STR("signature_delta"));
+	put_sealed(a, &o, "signature", ev);
+	json_close(&o, '}');
+	sse_close(&o, a->out);
+}
+
+static void
 stream_event(struct answer *a, const struct event *ev)
 {
 	struct json_out o;
@@ -325,7 +380,7 @@ stream_event(struct answer *a, const struct event *ev)
 	case EV_OPEN:
 		block_open(a, &o, "content_block_start");
 		json_key(&o, "content_block");
-		put_block(a, &o, false);
+		put_block(a, &o, ev, false);
 		sse_close(&o, a->out);
 		break;
 	case EV_DELTA:
@@ -334,6 +389,9 @@ stream_event(struct answer *a, const struct event *ev)
 		sse_close(&o, a->out);
 		break;
 	case EV_CLOSE:
+		if (a->kind == BLOCK_REASONING && !ev->redacted &&
+		    has_seal(a, ev))
+			stream_signature(a, ev);
 		block_open(a, &o, "content_block_stop");
 		sse_close(&o, a->out);
 		break;
@@ -376,7 +434,7 @@ write_event(struct answer *a, const struct event *ev)
 		stream_event(a, ev);
 	} else if (ev->type == EV_CLOSE) {
 		block_begin(a, &o);
-		put_block(a, &o, true);
+		put_block(a, &o, ev, true);
 		json_out_flush(&o);
 	} else if (ev->type == EV_STOP) {
 		whole_stop(a, ev);
@@ -394,4 +452,13 @@ const struct dialect_ops messages_ops = {
 	.tap = look,
 	.usage = read_usage,
 	.event = write_event,
+	.read = messages_read,
+	.fit = messages_fit,
+	.write = messages_write,
+	.pointer = messages_pointer,
+	.reader_size = sizeof(struct messages_reader),
+	.feed = messages_feed,
+	.finish = messages_finish,
+	.whole = messages_whole,
+	.drop = messages_drop,
 };

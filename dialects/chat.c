@@ -7,12 +7,19 @@
  * Rules kept: id, created, model and object are constant; the first delta
  * carries the role; tool calls count from 0, the first delta of each has id,
  * type and name; one finish_reason; a usage chunk only when asked for;
- * `[DONE]` last, and never after an error record. Reasoning goes out as
- * reasoning_content. Always one choice.
+ * `[DONE]` last, and never after an error record. Reasoning goes out as text,
+ * in the member that the configuration names, or not at all; what is opaque in
+ * it has no place here. Always one choice.
  * The look is good for /v1/completions too. Of several choices (n over 1) the
  * first that finishes counts as the proper end.
  */
-#include "ops.h"
+#include "chat.h"
+
+struct str
+chat_text(const struct json_value *v, const char *name)
+{
+	return text_of(json_get(*v, name));
+}
 
 static const char *
 finish_reason(const struct answer *a, enum stop_kind stop)
@@ -297,11 +304,12 @@ put_call(const struct answer *a, struct json_out *o, struct str text)
 	json_close(o, '}');
 }
 
+/* NULL: that kind is not shown. */
 static const char *
-delta_key(enum block_kind kind)
+delta_key(const struct answer *a)
 {
-	return kind == BLOCK_REASONING ? "reasoning_content" :
-	    kind == BLOCK_REFUSAL ? "refusal" : "content";
+	return a->kind == BLOCK_REASONING ? a->reasoning_field :
+	    a->kind == BLOCK_REFUSAL ? "refusal" : "content";
 }
 
 static void
@@ -366,8 +374,10 @@ stream_event(struct answer *a, const struct event *ev)
 			call_delta(a, ev);
 			break;
 		}
+		if (delta_key(a) == NULL)
+			break;
 		delta_open(a, &o);
-		put_member(&o, delta_key(a->kind), ev->text);
+		put_member(&o, delta_key(a), ev->text);
 		delta_close(a, &o, NULL);
 		break;
 	case EV_STOP:
@@ -430,8 +440,8 @@ whole_stop(struct answer *a, const struct event *ev)
 	else
 		put_text_or_null(&o, "content", &a->content);
 	put_text_or_null(&o, "refusal", &a->refusal);
-	if (a->reasoning.len > 0)
-		put_member(&o, "reasoning_content", buf_str(&a->reasoning));
+	if (a->reasoning.len > 0 && a->reasoning_field != NULL)
+		put_member(&o, a->reasoning_field, buf_str(&a->reasoning));
 	if (a->blocks.len > 0) {
 		json_key(&o, "tool_calls");
 		json_open(&o, '[');
@@ -472,4 +482,13 @@ const struct dialect_ops chat_ops = {
 	.tap = look,
 	.usage = read_usage,
 	.event = write_event,
+	.read = chat_read,
+	.fit = chat_fit,
+	.write = chat_write,
+	.pointer = chat_pointer,
+	.reader_size = sizeof(struct chat_reader),
+	.feed = chat_feed,
+	.finish = chat_finish,
+	.whole = chat_whole,
+	.drop = chat_drop,
 };

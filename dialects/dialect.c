@@ -12,8 +12,8 @@
 
 #include <string.h>
 
-static const struct dialect_ops *
-ops(enum dialect d)
+const struct dialect_ops *
+ops_of(enum dialect d)
 {
 	switch (d) {
 	case DIALECT_RESPONSES:
@@ -28,32 +28,32 @@ ops(enum dialect d)
 const char *
 dialect_name(enum dialect d)
 {
-	return ops(d)->name;
+	return ops_of(d)->name;
 }
 
 const char *
 dialect_error_type(enum dialect d, int status)
 {
-	return ops(d)->error_type(status);
+	return ops_of(d)->error_type(status);
 }
 
 void
 dialect_error(enum dialect d, const struct failure *f, struct buf *out)
 {
-	ops(d)->error(f, out);
+	ops_of(d)->error(f, out);
 }
 
 void
 dialect_stream_error(enum dialect d, const struct failure *f, uint64_t seq,
     struct str response_id, struct buf *out)
 {
-	ops(d)->stream_error(f, seq, response_id, out);
+	ops_of(d)->stream_error(f, seq, response_id, out);
 }
 
 struct str
 dialect_ping(enum dialect d)
 {
-	return ops(d)->ping;
+	return ops_of(d)->ping;
 }
 
 /* ---- failures ---- */
@@ -124,9 +124,7 @@ static const struct {
 	{ "timeout_error", 504 },
 };
 
-/* The status that a code or type stands for, 0 if it is not known. Some
- * servers give the status itself as code. */
-static int
+int
 named_status(struct json_value v)
 {
 	uint64_t n;
@@ -213,7 +211,7 @@ tap_event(struct tap *t, struct str name, struct str data)
 
 	if (data.n == 0)
 		return TAP_NONE;
-	k = ops(t->d)->tap(t, name, data);
+	k = ops_of(t->d)->tap(t, name, data);
 	if (k == TAP_CONTENT)
 		t->begun = true;
 	return k;
@@ -223,7 +221,7 @@ void
 tap_answer(struct tap *t, struct str body)
 {
 	if (json_check(body, NULL) == 0)
-		ops(t->d)->usage(t, json_root(body));
+		ops_of(t->d)->usage(t, json_root(body));
 }
 
 static bool
@@ -575,7 +573,7 @@ apply(struct answer *a, const struct event *given)
 	take(a, &ev);
 	if (ev.type == EV_DELTA && ev.text.n == 0 && !a->text.bad)
 		return;
-	ops(a->d)->event(a, &ev);
+	ops_of(a->d)->event(a, &ev);
 	advance(a, &ev);
 }
 

@@ -215,6 +215,9 @@ struct neutral {
 	struct str wire_cache_key;
 	struct loss loss;
 	bool bad; /* no memory, or over the arena's max */
+	/* private */
+	struct turn *last_turn;
+	struct tool *last_tool;
 };
 
 /*

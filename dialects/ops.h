@@ -35,6 +35,7 @@ struct dialect_ops {
 };
 
 extern const struct dialect_ops chat_ops, responses_ops, messages_ops;
+const struct dialect_ops *ops_of(enum dialect d);
 
 /* ---- reading ---- */
 
@@ -55,6 +56,9 @@ struct str skip_space(struct str rest);
 struct str event_type(struct str name, struct str data);
 /* Number at path, 0 when absent. */
 uint64_t number_at(struct json_value v, const char *path);
+/* The status that a failure's code or type stands for, 0 if it is not known.
+ * Some servers give the status itself as code. */
+int named_status(struct json_value v);
 /* Keep status, message and code of an upstream's error object in t. All three
  * may be of type NONE. */
 enum tap_kind tap_failed(struct tap *t, struct json_value code,

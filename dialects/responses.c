@@ -6,9 +6,11 @@
  * Rules kept: response.created first; every event has the next
  * sequence_number; an item is added before its deltas and done before the end;
  * ids are constant and unique; `.done` repeats the deltas; the terminal event
- * carries the whole output; text deltas have `logprobs`.
+ * carries the whole output; text deltas have `logprobs`. Opaque reasoning goes
+ * out as encrypted_content when its item is done (neutral.h).
+ * Requests and the reader of answers: responses_*.c.
  */
-#include "ops.h"
+#include "responses.h"
 
 /* ---- errors ---- */
 
@@ -402,6 +404,8 @@ put_item(const struct answer *a, struct json_out *o, bool done)
 	if (done && (!reasoning || text.n > 0))
 		put_part(a, o, text);
 	json_close(o, ']');
+	if (done && reasoning && a->content.len > 0)
+		put_member(o, "encrypted_content", buf_str(&a->content));
 	json_close(o, '}');
 }
 
@@ -569,11 +573,25 @@ stream_event(struct answer *a, const struct event *ev)
 	}
 }
 
+/* The opaque text of a reasoning item that closes, as it stands in the item;
+ * a->content is Chat's otherwise. A foreign one needs a tag. */
+static void
+take_sealed(struct answer *a, const struct event *ev)
+{
+	buf_clear(&a->content);
+	if (ev->sealed.n > 0 &&
+	    (ev->maker == SEAL_OPENAI || a->seal_tag.n > 0))
+		seal_put(DIALECT_RESPONSES, ev->maker, a->seal_tag,
+		    ev->sealed, &a->content);
+}
+
 static void
 write_event(struct answer *a, const struct event *ev)
 {
 	struct json_out o;
 
+	if (ev->type == EV_CLOSE)
+		take_sealed(a, ev);
 	if (a->stream) {
 		stream_event(a, ev);
 	} else if (ev->type == EV_CLOSE) {
@@ -596,4 +614,13 @@ const struct dialect_ops responses_ops = {
 	.tap = look,
 	.usage = read_usage,
 	.event = write_event,
+	.read = responses_read,
+	.fit = responses_fit,
+	.write = responses_write,
+	.pointer = responses_pointer,
+	.reader_size = sizeof(struct responses_reader),
+	.feed = responses_feed,
+	.finish = responses_finish,
+	.whole = responses_whole,
+	.drop = responses_drop,
 };

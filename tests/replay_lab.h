@@ -181,7 +181,8 @@ add_line(struct bytes *b, const struct play *p, const char *s, size_t n)
 	} words[] = { { "$HOST", p->host, 0 }, { "$UP", p->up, 0 },
 		{ "$DEAD", p->dead, 0 }, { "$DIR", p->dir, 0 },
 		{ "$RID", "req_", 18 }, { "$DATE", "", 29 },
-		{ "$TIME", "", 20 } };
+		{ "$TIME", "", 20 }, { "$STEM", "", 18 },
+		{ "$SECS", "", 10 } };
 	size_t i, k, count = sizeof(words) / sizeof(words[0]);
 
 	for (i = 0; i < n; i++) {
