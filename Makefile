@@ -42,7 +42,8 @@ OBJS = base.o text.o json.o jsondoc.o tls.o tls_trust.o net.o net_addr.o \
 	dialects/anthropic_reader.o dialects/echo.o dialects/models.o
 UNITS = base json jsondoc tls net net_addr net_open pool http http_conn sse \
 	conf conf_env sandbox dialects route clients oauth oauth_wire oauth_file keys \
-	quota control login
+	quota control login import models neutral chat_dialect \
+	responses_dialect chatgpt anthropic_dialect translate
 FUZZ = json head chunk sse conf pem
 
 all: llmux

@@ -105,7 +105,8 @@ start(struct reader *r, struct json_value message)
 }
 
 /* The text of a custom call: the string `input` of its arguments, which are
- * kept as escaped text. What is no such object (it was cut) goes on as it is. */
+ * kept as escaped text. What is no such object (it was cut) goes on as it
+ * is. */
 static int
 emit_custom(struct reader *r)
 {

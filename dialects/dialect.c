@@ -442,7 +442,8 @@ add_piece(struct answer *a, struct str text)
 void
 answer_init(struct answer *a, enum dialect d, bool stream, size_t max)
 {
-	*a = (struct answer){ .d = d, .stream = stream };
+	*a = (struct answer){ .d = d, .stream = stream,
+		.reasoning_field = "reasoning_content" };
 	buf_init(&a->blocks, 2 * max);
 	buf_init(&a->text, max);
 	buf_init(&a->content, max);

@@ -651,7 +651,8 @@ read_options(struct neutral *q, const struct body *b, struct failure *f)
 	q->include_usage = true;
 	if (b->limit.type != JSON_NONE &&
 	    (json_u64(b->limit, &q->max_tokens) < 0 || q->max_tokens == 0))
-		return wrong(q, f, "max_output_tokens", "must be a number over 0");
+		return wrong(q, f, "max_output_tokens",
+		    "must be a number over 0");
 	if (b->truncation.type != JSON_NONE &&
 	    !json_is(b->truncation, STR("disabled")))
 		loss_add(q, "/truncation");

@@ -142,10 +142,11 @@ fit_tuning(struct neutral *q)
 		ssize_t i = str_place(w.key.text, names);
 		char name[144];
 
-		/* An unknown member of this dialect is reported already. */
+		/* What this dialect does not know is reported already. */
 		if (i < 0 || w.value.type == JSON_NULL ||
-		    (q->from == DIALECT_RESPONSES && (i < 3 || i == 5 ||
-		    i == 6)) || (i >= 3 && i < from) || (i >= 5 && !q->to.chatgpt))
+		    (i >= 3 && i < from) || (i >= 5 && !q->to.chatgpt) ||
+		    (q->from == DIALECT_RESPONSES &&
+		    (i < 3 || i == 5 || i == 6)))
 			continue;
 		member_pointer(w.key, name);
 		loss_add(q, name);

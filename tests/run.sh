@@ -77,6 +77,7 @@ else
 fi
 suite cli sh tests/cli.sh ./llmux
 suite lan sh tests/lan.sh ./llmux
+suite accounts python3 tests/accounts.py ./llmux
 [ "$variant" = alloc ] && suite torture python3 tests/torture.py ./llmux
 [ "$variant" = tsan ] || suite tls sh tests/tls_peers.sh "$cc" "$libs"
 

@@ -120,6 +120,12 @@ static const struct {
 	    "'type':'web_search','x':1},{'type':'function','name':"
 	    "'L_e32228ce'},{'type':'tool_search'}],'tool_choice':{"
 	    "'type':'function','name':'L_e32228ce'}," END, "" },
+	{ "allowed tools", "{'input':'hi','tool_choice':{'type':"
+	    "'allowed_tools','mode':'auto','tools':[{'type':'function',"
+	    "'name':'Lname_12345'}]}," KEY "}", { .caps = NULL },
+	    "{'model':'m','instructions':'','input':[" MESSAGE "]," FIXED
+	    "'tool_choice':{'type':'allowed_tools','mode':'auto','tools':[{"
+	    "'type':'function','name':'L_e3223ab7'}]}," END, "" },
 	{ "no tools, a choice", "{'input':'hi','tools':[],"
 	    "'tool_choice':'none'," KEY "}", { .caps = NULL },
 	    "{'model':'m','instructions':'','input':[" MESSAGE "]," FIXED

@@ -435,6 +435,7 @@ test_files(void)
 	snprintf(want, sizeof(want), "%s/.llmux/llmux.conf", home);
 	CHECK_STR(c->path, str_of(want));
 	conf_unref(c);
+	put_file("t", "sk-ant-oat01-invented\n");
 	rmdir("deep/er");
 	put_file("deep/er", "in the way");
 	c = conf_load(&flags, &e);

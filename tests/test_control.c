@@ -552,7 +552,8 @@ test_memory(void)
 	int n, good = 0;
 
 	set_account();
-	for (n = 0; n < 60 && good == 0; n++) {
+	for (n = 0; n < 100000 && good == 0;
+	    n += 1 + n / 10) {
 		mem_fail_after(n);
 		buf_init(&b, 65536);
 		status_json(c, &b);

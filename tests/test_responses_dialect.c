@@ -43,13 +43,13 @@ static const struct {
 	{ "the backend", DIALECT_RESPONSES, CHATGPT,
 	    "{'input':'hi','max_output_tokens':5,'temperature':0.5,'top_p':1,"
 	    "'user':'u','service_tier':'fast','prompt_cache_key':'k',"
-	    "'stream':false,'store':true,'metadata':{},'top_p':null}",
+	    "'stream':false,'store':true,'stop':['x'],'top_p':null}",
 	    "{'model':'m','instructions':'','input':[{'type':'message',"
 	    "'role':'user','content':[{'type':'input_text','text':'hi'}]}],"
 	    "'stream':true,'store':false,'include':["
 	    "'reasoning.encrypted_content'],'reasoning':{'summary':'auto'},"
 	    "'prompt_cache_key':'k','service_tier':'priority'}",
-	    "/metadata, /max_output_tokens, /temperature, /top_p, /user" },
+	    "/stop, /max_output_tokens, /temperature, /top_p, /user" },
 	{ "tuning for openai", DIALECT_RESPONSES, OPENAI,
 	    "{'input':'hi','max_output_tokens':50,'temperature':0.5,"
 	    "'top_p':1,'safety_identifier':'u','service_tier':'flex',"
