@@ -723,7 +723,7 @@ check_starving(void)
 		CHECK_IN(rows[i].name, rc == 0);
 	}
 	for (i = 0; i < sizeof(streams) / sizeof(streams[0]); i++)
-		for (n = 0; n < 40; n++) {
+		for (n = 0; n < 10000; n += 1 + n / 8) {
 			buf_free(&t.b);
 			buf_init(&t.b, 1 << 16);
 			buf_room(&t.b, 4096);

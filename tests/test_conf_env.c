@@ -417,6 +417,7 @@ test_files(void)
 	char want[128];
 
 	set_env("");
+	put_file("t", "sk-ant-oat01-invented\n");
 	put_file(".llmux/llmux.conf", "state_dir = ~/deep/er\n"
 	    "counters_dir = ~/count\ntls_cert = ~/c.pem\n[provider x]\n"
 	    "base_url = http://127.0.0.1:1\noauth_token_file = ~/t\n"
@@ -435,7 +436,6 @@ test_files(void)
 	snprintf(want, sizeof(want), "%s/.llmux/llmux.conf", home);
 	CHECK_STR(c->path, str_of(want));
 	conf_unref(c);
-	put_file("t", "sk-ant-oat01-invented\n");
 	rmdir("deep/er");
 	put_file("deep/er", "in the way");
 	c = conf_load(&flags, &e);
