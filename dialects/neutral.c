@@ -51,9 +51,11 @@ neutral_refuse(struct neutral *q, struct failure *f, const char *code,
 	n = vfmt_to(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	*f = (struct failure){ .status = 400, .code = code,
-		.message = arena_dup(q->a, (struct str){ text, n }),
-		.param = str_of(param) };
-	return f->message.p == NULL ? neutral_no_memory(q, f) : -1;
+		.message = arena_dup(q->a, (struct str){ text, n }) };
+	if (param != NULL) /* callers build it on their stack */
+		f->param = arena_dup(q->a, str_of(param));
+	return f->message.p == NULL || (param != NULL && f->param.p == NULL) ?
+	    neutral_no_memory(q, f) : -1;
 }
 
 /* n zeroed bytes of the arena; NULL and q->bad. */
@@ -459,25 +461,45 @@ neutral_names(struct neutral *q, size_t max)
 	return q->bad ? -1 : 0;
 }
 
-/* The last call of that id before a part; *n: how many there are. */
-static const struct part *
-call_before(const struct neutral *q, const struct part *before, struct str id,
-    unsigned *n)
-{
-	const struct part *p, *found = NULL;
-	const struct turn *t;
+/* The calls met so far, by their id: the last one of each, and how many. */
+struct calls {
+	struct call {
+		struct part *part;
+		unsigned n;
+	} *slot;
+	size_t mask;
+};
 
-	*n = 0;
+/* Room for all calls of q. -1: q->bad. */
+static int
+calls_begin(struct neutral *q, struct calls *c)
+{
+	const struct turn *t;
+	const struct part *p;
+	size_t n = 8;
+
 	for (t = q->turns; t != NULL; t = t->next)
-		for (p = t->parts; p != NULL; p = p->next) {
-			if (p == before)
-				return found;
-			if (p->kind == PART_CALL && str_eq(p->id, id)) {
-				found = p;
-				++*n;
-			}
-		}
-	return found;
+		for (p = t->parts; p != NULL; p = p->next)
+			n += p->kind == PART_CALL ? 2 : 0;
+	c->mask = 15;
+	while (c->mask < n)
+		c->mask = 2 * c->mask + 1;
+	c->slot = room(q, (c->mask + 1) * sizeof(*c->slot));
+	return c->slot == NULL ? -1 : 0;
+}
+
+static struct call *
+calls_at(const struct calls *c, struct str id)
+{
+	uint32_t h = 2166136261u;
+	size_t i;
+
+	for (i = 0; i < id.n; i++)
+		h = (h ^ (unsigned char)id.p[i]) * 16777619u;
+	for (i = h & c->mask; c->slot[i].part != NULL &&
+	    !str_eq(c->slot[i].part->id, id); i = (i + 1) & c->mask)
+		continue;
+	return &c->slot[i];
 }
 
 /* An id that came before (some servers count from 0 in every answer) gets a
@@ -499,20 +521,26 @@ wire_id_of(struct neutral *q, struct str id, unsigned n, size_t max)
 int
 neutral_ids(struct neutral *q, size_t max)
 {
-	const struct part *call;
+	struct calls c;
 	struct turn *t;
 	struct part *p;
-	unsigned n;
 
+	if (calls_begin(q, &c) < 0)
+		return -1;
 	for (t = q->turns; t != NULL; t = t->next)
 		for (p = t->parts; p != NULL && !q->bad; p = p->next) {
+			struct call *call;
+
 			if (p->kind != PART_CALL && p->kind != PART_RESULT)
 				continue;
-			call = call_before(q, p, p->id, &n);
-			if (p->kind == PART_RESULT && call != NULL)
-				p->wire_id = call->wire_id;
-			else
-				p->wire_id = wire_id_of(q, p->id, n, max);
+			call = calls_at(&c, p->id);
+			if (p->kind == PART_RESULT && call->part != NULL) {
+				p->wire_id = call->part->wire_id;
+				continue;
+			}
+			p->wire_id = wire_id_of(q, p->id, call->n, max);
+			if (p->kind == PART_CALL)
+				*call = (struct call){ p, call->n + 1 };
 		}
 	return q->bad ? -1 : 0;
 }
@@ -520,15 +548,18 @@ neutral_ids(struct neutral *q, size_t max)
 void
 neutral_orphans(struct neutral *q)
 {
+	struct calls c;
 	struct turn *t;
 	struct part *p;
-	unsigned n;
 
+	if (calls_begin(q, &c) < 0)
+		return;
 	for (t = q->turns; t != NULL; t = t->next)
 		for (p = t->parts; p != NULL; p = p->next)
-			if (p->kind == PART_RESULT)
-				p->orphan = call_before(q, p, p->id, &n) ==
-				    NULL;
+			if (p->kind == PART_CALL)
+				calls_at(&c, p->id)->part = p;
+			else if (p->kind == PART_RESULT)
+				p->orphan = calls_at(&c, p->id)->part == NULL;
 }
 
 void

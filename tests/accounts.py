@@ -1064,6 +1064,84 @@ def refresh_with_a_full_disk(h, m):
 
 
 @case
+def killed_at_each_step(h, m):
+    """kill -9 at each step of a refresh: no pair whose rename was done is lost, no file is torn;
+    between the provider's reply and the rename a clean "login needed" is all that may come."""
+    died = clean = 0
+    for step in range(1, 30):
+        h.login("claude")
+        before = h.tokens("claude")
+        before["expires_at"] = int(time.time()) - 10
+        h.put("claude", before)
+        m.expire()
+        refreshes = m.refreshes
+        s = status = None       # it may die before it listens: idle accounts are looked at, too
+        try:
+            s = h.serve(env={"LLMUX_TEST_KILL": str(step)})
+            status = s.ask(timeout=10)[0]
+        except (Failed, OSError, http.client.HTTPException):
+            pass
+        killed = status is None
+        if killed and s is not None:
+            until(lambda: s.p.poll() is not None, "the end", 2)
+        now = h.tokens("claude")    # always whole JSON
+        h.private(h.path("claude"))
+        check(now["refresh_token"] in m.refresh, "a refresh token that nobody gave")
+        if not killed:
+            check(status == 200, "status %s: %s" % (status, s.said()[-300:]))
+            check(died >= 5, "only %d steps" % died)
+            break
+        died += 1
+        spent = m.refreshes > refreshes
+        again = h.serve()
+        if now["refresh_token"] != before["refresh_token"] or not spent:
+            again.good()
+        else:
+            status, body = again.ask()
+            check(status == 401 and "llmux login claude" in body, "%d %s" % (status, body[:200]))
+            clean += 1
+            m.reused.clear()    # that one use too many is what tells
+        again.stop()
+        for temp in glob.glob(h.state + "/tokens.json.??????*"):
+            if not temp.endswith(".lock"):
+                os.unlink(temp)
+    else:
+        raise Failed("it never got through")
+    check(clean >= 1, "no kill between reply and rename")
+
+
+@case
+def clock_of_1970(h, m):
+    h.login("claude")
+    doc = h.tokens("claude")
+    doc["expires_at"] = int(time.time()) - 10   # the old token still works
+    h.put("claude", doc)
+    s = h.serve(env={"LLMUX_TEST_CLOCK": "-%d" % (int(time.time()) - 3600)})
+    s.good()
+    s.good()
+    check(m.refreshes == 0, "refreshes: %d" % m.refreshes)
+    m.expire()                                  # only the provider ends a token then
+    s.good()
+    check(m.refreshes == 1, "refreshes: %d" % m.refreshes)
+
+
+@case
+def clock_two_years_ahead(h, m):
+    h.login("claude")
+    h.login("chatgpt")
+    s = h.serve(env={"LLMUX_TEST_CLOCK": str(2 * 365 * 86400)})
+    s.good()
+    s.good()
+    s.good(path="/v1/responses", model="gpt-5.2")
+    check(m.refreshes <= 2, "refreshes: %d" % m.refreshes)
+    s.stop()
+    back = h.serve()                            # right again: nothing is lost
+    back.good()
+    back.good(path="/v1/responses", model="gpt-5.2")
+    check(not m.reused, "a refresh token was used twice")
+
+
+@case
 def trouble_at_the_refresh(h, m):
     h.login("claude")
     s = h.serve()

@@ -446,6 +446,11 @@ test_answers(void)
 			bad = read_answer(&answer_rows[i], buf_str(&text),
 			    &w.q, 4096, &out);
 			mem_fail_after(-1);
+			/* An error may have lost its sentence only. */
+			if (bad == 0 && n >= 0 && str_find(buf_str(&out),
+			    STR("without a reason")) >= 0 &&
+			    !str_eq(buf_str(&out), buf_str(&want)))
+				bad = 1;
 			if (bad == 0)
 				CHECK_STR_IN(row, buf_str(&out),
 				    buf_str(&want));
