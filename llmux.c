@@ -494,8 +494,10 @@ show_menu(struct conf *c, int argc, char **argv)
 static int
 no_command(int argc, char **argv)
 {
+	static char serve_name[] = "serve"; /* whose options these are */
 	char *name[] = { argv[0], NULL };
 
+	argv[0] = serve_name;
 	if (options_read(&without, argc, argv, TAKES_LISTEN | TAKES_OLD) < 0)
 		return EXIT_USAGE;
 	if (without.setup_token)
