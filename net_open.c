@@ -64,6 +64,11 @@ resolve(struct str host, unsigned port, struct err *e)
 		hint.ai_flags = AI_NUMERICSERV;
 		rc = getaddrinfo(z, service, &hint, &list);
 	}
+	/* This name means this machine (RFC 6761), also without /etc/hosts. */
+	if (rc != 0 && str_ieq(host, STR("localhost"))) {
+		hint.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV;
+		rc = getaddrinfo("127.0.0.1", service, &hint, &list);
+	}
 	if (rc == 0)
 		return list;
 	resolve_failed(rc, e);

@@ -106,6 +106,9 @@ check_process(void)
 }
 
 /* What must work in any case. */
+/* What getaddrinfo said before the sandbox: a bare root has no /etc/hosts. */
+static int resolved;
+
 static void
 check_allowed(void)
 {
@@ -125,7 +128,7 @@ check_allowed(void)
 	CHECK_INT(try(at("link/c.pem"), O_RDONLY), 0);
 	CHECK_INT(try("/etc/passwd", O_RDONLY), 0);
 	/* The resolver, which reads its files (and glibc its libraries). */
-	CHECK_INT(getaddrinfo("localhost", NULL, NULL, &list), 0);
+	CHECK_INT(getaddrinfo("localhost", NULL, NULL, &list), resolved);
 	if (list != NULL)
 		freeaddrinfo(list);
 }
@@ -352,6 +355,7 @@ main(void)
 {
 	static const char *const dirs[] = { "state", "state2", "count", "run",
 		"ca", "link", "real", "later", "out" };
+	struct addrinfo *list = NULL;
 	size_t i;
 
 	lab_enter();
@@ -362,6 +366,9 @@ main(void)
 	put_file("real/c.pem", "x");
 	CHECK_INT(symlink("../real/c.pem", "link/c.pem"), 0);
 	CHECK(sandbox_covers(STR("/anything"), true)); /* not yet entered */
+	resolved = getaddrinfo("localhost", NULL, NULL, &list);
+	if (resolved == 0)
+		freeaddrinfo(list);
 	test_lacking();
 	test_real();
 	unlink("count/c");
