@@ -42,6 +42,9 @@ struct conf_url {
 };
 int conf_url_split(struct str s, struct conf_url *u, struct err *e);
 bool conf_loopback(struct str host); /* a name or IP of this machine */
+/* May a provider (or a further account) be called so: [a-z0-9][a-z0-9_-]{0,31},
+ * not echo? */
+bool conf_name_ok(struct str name);
 
 struct provider {
 	struct str name;

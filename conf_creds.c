@@ -351,9 +351,9 @@ tokens(struct conf *c, const struct conf_flags *f, struct err *e)
 	    token_var(c, "CHATGPT_REFRESH_TOKEN", "chatgpt", e) < 0)
 		return -1;
 	p = conf_find_provider(c, STR("chatgpt"));
-	if (p != NULL && account.n > 0 &&
-	    conf_copy(c, account, &p->account_id, e) < 0)
-		return -1;
+	if (p != NULL && account.n > 0 && (conf_check(CHECK_SECRET, account,
+	    e) < 0 || conf_copy(c, account, &p->account_id, e) < 0))
+		return err_prefix(e, "CHATGPT_ACCOUNT_ID");
 	for (i = 0; i < c->n_providers; i++)
 		if (c->providers[i].enabled &&
 		    token_file(c, &c->providers[i], e) < 0)

@@ -94,7 +94,6 @@ bool conf_secretive(struct str v);
 
 /* ---- values ---- */
 
-bool conf_name_ok(struct str name);     /* of a provider */
 bool conf_private(struct str host);     /* most likely on the own network */
 /* Only the form of a text. -1: ERR_INPUT with what was expected. */
 int conf_check(enum conf_check check, struct str v, struct err *e);

@@ -79,19 +79,6 @@ describe(const struct login *l, struct buf *b)
 
 /* ---- which provider ---- */
 
-static bool
-name_ok(struct str s)
-{
-	size_t i;
-
-	for (i = 0; i < s.n; i++)
-		if (!((s.p[i] >= 'a' && s.p[i] <= 'z') ||
-		    (s.p[i] >= '0' && s.p[i] <= '9') ||
-		    (i > 0 && str_chr(STR("_-"), s.p[i]) >= 0)))
-			return false;
-	return s.n > 0 && s.n <= 32 && !str_eq(s, STR("echo"));
-}
-
 /* The provider called name, or the usual one of the type under that name, with
  * nothing of its credentials: the next conf_load finds it by its file. */
 static void
@@ -119,7 +106,7 @@ choose(struct import *m, enum provider_type type)
 	const char *name = m->as != NULL ? m->as :
 	    type == PROVIDER_CHATGPT ? "chatgpt" : "claude";
 
-	if (!name_ok(str_of(name)))
+	if (!conf_name_ok(str_of(name)))
 		return misuse("import", name, "a name is "
 		    "[a-z0-9][a-z0-9_-]{0,31}, and not \"echo\"");
 	use_provider(m, name, type);
@@ -183,7 +170,7 @@ store_somewhere(struct import *m)
 
 	if (rc == 1) {
 		fmt_to(name, sizeof(name), "%s-setup", m->name);
-		if (!name_ok(str_of(name)))
+		if (!conf_name_ok(str_of(name)))
 			return misuse("import", m->name, "has a login that "
 			    "refreshes itself; choose another name with --as");
 		term_note("%s has a login that refreshes itself: it stays, "

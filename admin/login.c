@@ -42,19 +42,6 @@ misuse(const char *command, const char *what, const char *why)
 
 /* ---- accounts by name ---- */
 
-static bool
-name_ok(struct str s)
-{
-	size_t i;
-
-	for (i = 0; i < s.n; i++)
-		if (!((s.p[i] >= 'a' && s.p[i] <= 'z') ||
-		    (s.p[i] >= '0' && s.p[i] <= '9') ||
-		    (i > 0 && (s.p[i] == '_' || s.p[i] == '-'))))
-			return false;
-	return s.n > 0 && s.n <= 32 && !str_eq(s, STR("echo"));
-}
-
 /* The usual provider of a type under another name, with nothing of its
  * credentials. */
 static const struct provider *
@@ -95,7 +82,7 @@ choose(struct signin *s, const char *what, const char *as)
 	s->p = base;
 	if (as == NULL || str_eq(str_of(as), base->name))
 		return 0;
-	if (!name_ok(str_of(as)))
+	if (!conf_name_ok(str_of(as)))
 		return misuse(s->command, as, "a name is [a-z0-9][a-z0-9_-]"
 		    "{0,31}, and not \"echo\"");
 	s->p = find_account(s->c, str_of(as));

@@ -340,15 +340,6 @@ put_thinking(const struct neutral *q, struct json_out *o)
 	json_close(o, '}');
 }
 
-static void
-put_number(struct json_out *o, const char *key, struct str raw)
-{
-	if (raw.n == 0)
-		return;
-	json_key(o, key);
-	json_raw(o, raw);
-}
-
 void
 messages_write(const struct neutral *q, struct json_out *o)
 {

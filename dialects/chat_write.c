@@ -658,15 +658,6 @@ put_format(const struct neutral *q, struct json_out *o)
 }
 
 static void
-put_number(struct json_out *o, const char *key, struct str raw)
-{
-	if (raw.n == 0)
-		return;
-	json_key(o, key);
-	json_raw(o, raw);
-}
-
-static void
 put_limits(const struct neutral *q, struct json_out *o)
 {
 	const struct text_list *s;

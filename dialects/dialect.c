@@ -322,6 +322,15 @@ put_id(struct json_out *o, const char *key, const char *prefix,
 }
 
 void
+put_number(struct json_out *o, const char *key, struct str raw)
+{
+	if (raw.n == 0)
+		return;
+	json_key(o, key);
+	json_raw(o, raw);
+}
+
+void
 put_count(struct json_out *o, const char *key, uint64_t n)
 {
 	json_key(o, key);

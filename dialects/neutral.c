@@ -491,12 +491,9 @@ calls_begin(struct neutral *q, struct calls *c)
 static struct call *
 calls_at(const struct calls *c, struct str id)
 {
-	uint32_t h = 2166136261u;
 	size_t i;
 
-	for (i = 0; i < id.n; i++)
-		h = (h ^ (unsigned char)id.p[i]) * 16777619u;
-	for (i = h & c->mask; c->slot[i].part != NULL &&
+	for (i = mark_of(id) & c->mask; c->slot[i].part != NULL &&
 	    !str_eq(c->slot[i].part->id, id); i = (i + 1) & c->mask)
 		continue;
 	return &c->slot[i];

@@ -80,6 +80,8 @@ void put_member(struct json_out *o, const char *key, struct str text);
 /* The same from prefix and the answer's id. */
 void put_id(struct json_out *o, const char *key, const char *prefix,
     struct str id);
+/* A number as it was received; nothing when it is absent. */
+void put_number(struct json_out *o, const char *key, struct str raw);
 void put_count(struct json_out *o, const char *key, uint64_t n);
 /* "event: TYPE", and the begin of its data, up to behind "type". */
 void sse_open(struct json_out *o, struct buf *out, const char *type);

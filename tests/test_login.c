@@ -39,7 +39,7 @@ names(void)
 	size_t i;
 
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		CHECK_INT_IN(rows[i].name, name_ok(str_of(rows[i].name)),
+		CHECK_INT_IN(rows[i].name, conf_name_ok(str_of(rows[i].name)),
 		    rows[i].ok);
 }
 
